@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+/* cli.h - the command line: one table of subcommands, the options that several share, and where output goes.
+ * Owns: argument parsing (argp), reading the metadata source that the options name, exit codes, colour, -o.
+ * Never: holds logic that another subcommand could need: that lives in a library below.
+ */
+#pragma once
+
+#include "balancer/cluster/cluster.h"
+#include "balancer/plan/planner.h"
+#include "common/config/config.h"
+#include "common/err.h"
+#include "common/globs.h"
+
+#include <argp.h>
+#include <glib.h>
+#include <stdbool.h>
+
+/* Runs the program: argv[0] and all. Returns the exit code. */
+int cli_main(int argc, char **argv);
+
+/* One subcommand. `run` gets its own argv (argv[0] is the subcommand's name), writes results to stdout or -o
+ * and sets `err` on failure; its result is the exit code where `err` is not set. */
+struct cli_command {
+    const char *name;
+    const char *help; /* one line */
+    int (*run)(int argc, char **argv, struct err *err);
+};
+
+int cmd_plan(int argc, char **argv, struct err *err);
+int cmd_explain(int argc, char **argv, struct err *err);
+int cmd_drain(int argc, char **argv, struct err *err);
+int cmd_zones(int argc, char **argv, struct err *err);
+int cmd_route(int argc, char **argv, struct err *err);
+int cmd_hash(int argc, char **argv, struct err *err);
+int cmd_config(int argc, char **argv, struct err *err);
+
+/* Options that all commands share; a command's argp lists cli_common_argp as a child, whose input is this
+ * struct. */
+struct cli_common {
+    char *config_path; /* --config; NULL: the default path where it exists */
+    int verbose;
+    bool quiet;
+    bool no_color;
+    char *format;    /* --format; NULL: the command's default */
+    char *output;    /* -o; NULL: stdout */
+    struct err *err; /* what a bad argument value sets */
+};
+extern const struct argp cli_common_argp;
+
+/* Options of the commands that read metadata. */
+struct cli_source {
+    char *snapshot, *dump, *uri, *sizes;
+    globs *namespaces; /* --ns; NULL: not given */
+    const config
+        *cfg; /* its cluster.uri is a source where no option names one; borrowed; NULL: not looked at */
+    struct err *err; /* what a bad argument value sets */
+};
+extern const struct argp cli_source_argp;
+
+void cli_common_clear(struct cli_common *c);
+void cli_source_clear(struct cli_source *s);
+
+/* Parses, options and positional arguments in the order in which they stand; a parser takes the latter as
+ * ARGP_KEY_ARG. On a bad argument `err` (ERR_USAGE) is set and false returned. --help and --usage print and
+ * exit. A parser reports a fault through cli_bad_value() only: argp_error() and argp_usage() print nothing
+ * here. */
+bool cli_parse(const struct argp *argp, int argc, char **argv, void *input, struct err *err);
+
+/* Puts the option's name ("--rounds") before the fault that `err` tells, and makes argp stop. For use in
+ * option parsers: return cli_bad_value(in->err, "--rounds"). */
+error_t cli_bad_value(struct err *err, const char *option);
+
+/* The configuration: --config, or the default file where it exists, or the defaults. Faults are printed to
+ * stderr. */
+bool cli_load_config(const struct cli_common *c, config **ret, struct err *err);
+
+/* Reads the source that the options name (exactly one of snapshot and dump; a URI cannot be read by this
+ * version, and is said so: ERR_UNAVAILABLE) into a model. `*ret_kind` ("snapshot", "dump") is static,
+ * `*ret_name` is borrowed from `s`. */
+bool cli_read_cluster(const struct cli_source *s, cluster **ret, const char **ret_kind, const char **ret_name,
+                      struct err *err);
+
+/* What the configuration says about planning, as options of the planner. Zeroed: nothing to clear. */
+struct cli_planning {
+    struct plan_options opt; /* points into the rest, and into the configuration */
+    globs *namespaces;
+    GArray *shards;      /* struct shard_wish */
+    GArray *collections; /* struct collection_wish */
+};
+
+/* The planner's defaults, changed by what `cfg` sets; `cfg` must outlive `ret`. --ns goes before the
+ * configuration's namespaces. ERR_CONFIG where this version cannot do what is asked. */
+bool cli_planning_init(const config *cfg, const struct cli_source *s, struct cli_planning *ret,
+                       struct err *err);
+void cli_planning_clear(struct cli_planning *p);
+
+/* Writes text to stdout, or to c->output ("-": stdout) through a temporary file that is renamed; a device or
+ * a pipe is written in place. ERR_CANT_CREATE on failure, a closed pipe included. */
+bool cli_write(const struct cli_common *c, const GString *text, struct err *err);
+
+/* Whether colour is wanted: a terminal on stdout, no -o, no --no-color, no NO_COLOR. */
+bool cli_color(const struct cli_common *c);
+/* Columns of the terminal on stdout where the text goes there, else COLUMNS, else 80; at least 40. */
+unsigned cli_width(const struct cli_common *c);
+
+/* Checks --format against the formats a command knows (NULL-terminated; the first is the default). */
+const char *cli_format(const struct cli_common *c, const char *const *known, struct err *err);

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/* explain_private.h - what the three kinds of explanation share.
+ * Never: included outside of them.
+ */
+#pragma once
+
+#include "balancer/plan/explain.h"
+#include "balancer/plan/projection.h"
+
+/* One explanation under way: a projection at rest, in which all shards are free. */
+struct asking {
+    const cluster *cl;
+    struct plan scratch; /* takes the projection's warnings, which are not told here */
+    struct projection pr;
+    const struct coll_projection *c;
+    struct round_facts facts;
+    explanation *out;
+};
+
+bool asking_init(struct asking *a, const cluster *cl, const struct plan_options *opt, const char *ns,
+                 enum explain_kind kind, struct err *err);
+/* Takes the explanation out. */
+explanation *asking_end(struct asking *a);
+
+/* Adds a rule; the subject is copied. */
+void asking_rule(struct asking *a, const char *code, enum explain_answer answer, const char *subject,
+                 const char *fmt, ...) G_GNUC_PRINTF(5, 6);
+void asking_outcome(struct asking *a, enum explain_answer answer, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+
+/* The rules about the collection as a whole; false: it is left out, and the outcome says so. */
+bool asking_gates(struct asking *a);
+
+/* Whether zone bounds cut chunks; false: they do and never will be split, and the outcome says so. */
+bool asking_bounds(struct asking *a);
+
+/* How even one slot is under the policy. */
+struct evenness {
+    enum {
+        EVEN_UNSHARED,    /* nobody shares the zone, or there is nothing to share */
+        EVEN_BALANCED,    /* nobody is over the share */
+        EVEN_NO_RECEIVER, /* nobody may receive */
+        EVEN_RECEIVER_AT_SHARE,
+        EVEN_BELOW_THRESHOLD,
+        EVEN_ONLY_JUMBO, /* the donor has nothing to give but flagged chunks, or nothing of the zone */
+        EVEN_MOVES
+    } verdict;
+    int64_t ideal, donor_load, recipient_load, threshold;
+    uint32_t sharing;
+    uint16_t donor, recipient; /* SHARD_NONE: nobody */
+};
+struct evenness evenness_of(const struct asking *a, uint32_t slot);
+/* "'EU'", or "no zone". */
+char *slot_name(const struct asking *a, uint32_t slot);
+/* The zone's name for a rule's subject; NULL where the collection has no zones. */
+const char *slot_subject(const struct asking *a, uint32_t slot);
+/* Adds the rule `imbalance` of one slot. */
+void asking_evenness(struct asking *a, uint32_t slot);
+
+/* "12 chunks" or "1.4 GiB", in the policy's unit; frees nothing. */
+void append_load(GString *s, enum load_unit unit, int64_t load);
+const char *receiver_text(enum receiver_verdict v);
+
+/* All moves that the policy picks for this collection alone with all shards free (struct move). */
+GArray *asking_pick(struct asking *a);
+/* "[min, max) from shard0 to shard1: why". Caller frees. */
+char *move_text(const struct asking *a, const struct move *m);

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+/* plan.h - a plan: what would be split and moved, in which round, why, what stays, and what it takes.
+ * Owns: everything that a report shows, computed once; the model it was made from must outlive it.
+ * Never: does I/O or knows formats.
+ * Ranges are half-open. Same model, options and seed: same plan, same planId.
+ */
+#pragma once
+
+#include "balancer/cluster/cluster.h"
+#include "balancer/policy/policy.h"
+#include "balancer/policy/splits.h"
+
+#include <bson/bson.h>
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* BSON documents of bounds live in the plan's arena; their length is in their first four bytes. */
+typedef const uint8_t *plan_bound;
+void plan_bound_bson(plan_bound b, bson_t *ret_static); /* borrowed view, no need to destroy */
+
+struct plan_shard {
+    uint16_t shard;
+    int64_t chunks, chunks_after;
+    int64_t bytes, bytes_after; /* SIZE_UNKNOWN: not known */
+    int64_t target_bytes;       /* its share; SIZE_UNKNOWN where sizes are not known */
+    int64_t target_chunks;      /* its share, rounded to nearest */
+};
+
+enum plan_status { PLAN_BALANCED, PLAN_IMBALANCED, PLAN_EXCLUDED };
+const char *plan_status_text(enum plan_status s); /* "balanced", ... */
+
+struct plan_collection {
+    const struct collection *coll;
+    enum plan_status status;
+    enum excluded excluded;
+    const char
+        *violation;   /* the first reason for which it is imbalanced: "zoneBoundary", "drain", ...; NULL */
+    GPtrArray *zones; /* names of the zones with ranges here, borrowed, in byte order */
+    uint32_t n_shards;
+    struct plan_shard
+        *shards; /* every shard of the cluster that holds some of it, or has a share, or gets some */
+    int64_t chunks, bytes; /* all; bytes SIZE_UNKNOWN where not known */
+    uint32_t n_migrations, n_splits;
+    int64_t bytes_moved;
+    double imbalance_before, imbalance_after; /* largest load over target, less 1; 0 at least */
+    bool sizes_assumed;
+};
+
+struct plan_split {
+    uint32_t round;
+    const struct collection *coll;
+    plan_bound min, max;
+    GPtrArray *at; /* plan_bound */
+    enum split_reason reason;
+};
+
+struct plan_migration {
+    uint32_t id;    /* 1.. over the whole plan */
+    uint32_t round; /* 1.. */
+    const struct collection *coll;
+    plan_bound min, max; /* [min, max); where open_max the end is the donor's, at most max */
+    uint16_t from, to;
+    uint64_t version; /* of the chunk it rests on */
+    enum move_reason reason;
+    uint32_t zone; /* or ZONE_NONE */
+    int64_t bytes; /* estimate; SIZE_UNKNOWN where not known */
+    bool force_jumbo;
+    bool open_max;
+    bool open_min; /* earlier migrations of this plan cut the lower part off: the range begins somewhere after
+                      min */
+    char *why;
+};
+
+struct plan_round {
+    uint32_t number;
+    uint32_t first_split, n_splits;         /* into plan.splits */
+    uint32_t first_migration, n_migrations; /* into plan.migrations */
+};
+
+struct plan_blocked {
+    const struct collection *coll;
+    plan_bound min; /* of the first such chunk; NULL: none in particular */
+    uint16_t shard;
+    const char *reason; /* "jumbo", "noEligibleShard", "excluded", ...: stable */
+    int64_t chunks;     /* how many */
+    int64_t bytes;
+    char *why;
+};
+
+enum time_basis { TIME_DEFAULT, TIME_CHANGELOG, TIME_JOURNAL };
+const char *time_basis_text(enum time_basis b);
+
+struct plan_time {
+    double minimum, expected, low, high; /* seconds */
+    enum time_basis basis;
+};
+
+struct plan_summary {
+    uint32_t n_migrations, n_splits, n_rounds;
+    int64_t bytes;
+    struct plan_time time;
+    int64_t lower_bytes;                      /* no plan to the same end moves fewer */
+    uint32_t lower_rounds;                    /* nor in fewer rounds */
+    double imbalance_before, imbalance_after; /* of the cluster: all included collections together */
+    bool complete;                            /* nothing is left for another round */
+};
+
+typedef struct plan {
+    const cluster *cl;
+    const struct policy *policy;
+    char *id;            /* content hash, 64 hex digits */
+    GArray *collections; /* struct plan_collection, in the order of the input */
+    GArray *rounds;      /* struct plan_round */
+    GArray *splits;      /* struct plan_split */
+    GArray *migrations;  /* struct plan_migration */
+    GArray *blocked;     /* struct plan_blocked */
+    GArray *warnings;    /* struct warning */
+    struct plan_summary summary;
+    struct plan_arena *arena;
+} plan;
+
+void plan_free(plan *p);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(plan, plan_free)

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+/* summary.h - what a finished projection says of collections and of the whole: loads, shares, bounds, the
+ * plan's id. Owns: those figures. Never: decides or projects. Private to plan/.
+ */
+#pragma once
+
+#include "balancer/plan/projection.h"
+
+/* Fills plan->collections and the figures of plan->summary that follow from them. */
+void summary_fill(struct projection *pr);
+
+/* Finds what cannot move, however long one waits: jumbo chunks, zones without a shard that may receive,
+ * excluded collections on draining shards. Fills plan->blocked. */
+void blocked_fill(struct projection *pr);
+
+/* The content hash: SHA-256 over everything that the plan would do. */
+char *plan_content_id(const plan *p);

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+/* why.h - one sentence with the numbers that decided a migration.
+ * Owns: the wording. Never: recomputes; all numbers are the move's.
+ */
+#pragma once
+
+#include "balancer/plan/projection.h"
+
+/* New string; the caller frees. */
+char *why_move(const struct projection *pr, const struct coll_projection *c, const struct move *m);

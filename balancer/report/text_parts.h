@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+/* text_parts.h - the parts of a text report, for text.c only.
+ * Each part begins with an empty line of its own and prints nothing where it has nothing to say.
+ * Never: sees the source or the style; those are in the page.
+ */
+#pragma once
+
+#include "balancer/plan/plan.h"
+#include "balancer/report/page.h"
+
+#include <glib.h>
+#include <stdint.h>
+
+/* "1 migration", "1,234 migrations". */
+void parts_append_n(GString *out, int64_t n, const char *thing);
+
+/* "18.2 MiB", or "?" where not known. Caller frees. */
+char *parts_bytes(int64_t bytes);
+
+/* A foreign name, at most `max` columns wide (0: whole); "-" for a shard that is none. Caller frees. */
+char *parts_shard(const struct page *pg, const plan *p, uint16_t shard, unsigned max);
+
+/* "… 318 more; --all shows them", where there are more. */
+void parts_more(struct page *pg, unsigned indent, int64_t n, const char *thing);
+
+void parts_collections(struct page *pg, const plan *p); /* tables, then what is balanced or left out */
+void parts_splits(struct page *pg, const plan *p);
+void parts_migrations(struct page *pg, const plan *p);
+void parts_blocked(struct page *pg, const plan *p);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+/* readers.h - the readers of source.h, from a stream instead of a path.
+ * Owns: what the keys of a snapshot and of a size file mean.
+ * Never: names the file in an error; the functions of source.h do.
+ */
+#pragma once
+
+#include "balancer/cluster/builder.h"
+#include "balancer/source/stream.h"
+
+#include <stdbool.h>
+
+bool snapshot_read(stream *st, builder *b, struct err *err);
+bool sizes_read(stream *st, builder *b, struct err *err);
+
+/* One collection of a dump: plain documents, one behind the other. */
+bool documents_read(stream *st, enum doc_kind kind, builder *b, struct err *err);
