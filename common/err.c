@@ -2,7 +2,7 @@
 /* Errors are values: they are built here, carried up unchanged, and printed once, by main(). */
 #include "common/err.h"
 
-#include "common/text.h"
+#include "common/escape.h"
 
 #include <string.h>
 

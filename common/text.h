@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* text.h - text for people: units, durations, and names from outside made safe to print.
+/* text.h - text for people: units, durations, times.
  * Owns: how numbers are written and read ("12.4 GiB", "384MiB", "3 h 12 min", "10s").
  * Never: prints, knows terminals, or knows what is being measured.
  */
 #pragma once
 
 #include "common/err.h"
+#include "common/escape.h"
 
 #include <glib.h>
 #include <stdint.h>
-
-/* Appends `s` (`len` bytes, -1: to its NUL) so that it is valid UTF-8 on one line and harmless on a terminal:
- * control characters, bytes that are not UTF-8, and characters that turn the direction of writing become \xNN
- * or \u{NNNN}. */
-void text_append_escaped(GString *out, const char *s, gssize len);
-
-/* The same as a new string; the caller frees it. */
-char *text_escaped(const char *s);
 
 /* "0 B", "812 B", "12.4 KiB", "1.00 TiB": three significant digits, binary units. Negative values keep their
  * sign. */

@@ -2,7 +2,7 @@
 /* evenkeel drain SHARD: what emptying a shard takes, and what stands in its way. */
 #include "balancer/cli/answers.h"
 
-#include "balancer/plan/drain.h"
+#include "balancer/answer/drain.h"
 #include "common/text.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "balancer/cli/answers.h"
 
 #include "balancer/key/show.h"
-#include "balancer/plan/explain.h"
+#include "balancer/answer/explain.h"
 
 #include <string.h>
 

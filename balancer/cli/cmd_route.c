@@ -3,8 +3,8 @@
 #include "balancer/cli/answers.h"
 
 #include "balancer/key/show.h"
-#include "balancer/plan/lookup.h"
-#include "balancer/plan/route.h"
+#include "balancer/answer/lookup.h"
+#include "balancer/answer/route.h"
 
 #include <string.h>
 

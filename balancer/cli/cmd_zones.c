@@ -2,9 +2,9 @@
 /* evenkeel zones show [NS] | check: zone ranges over the key space, and every fault in them. */
 #include "balancer/cli/answers.h"
 
-#include "balancer/plan/lookup.h"
-#include "balancer/plan/zones_check.h"
-#include "balancer/plan/zones_map.h"
+#include "balancer/answer/lookup.h"
+#include "balancer/answer/zones_check.h"
+#include "balancer/answer/zones_map.h"
 
 #include <string.h>
 

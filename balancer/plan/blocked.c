@@ -108,31 +108,19 @@ static void block_stalled(struct projection *pr, const struct round_facts *facts
                           const struct coll_projection *c, uint32_t slot)
 {
     const placement *p = c->place;
-    bool by_chunks = pr->policy->unit == LOAD_CHUNKS;
-    uint16_t n = pr->cl->n_shards, donor = SHARD_NONE;
-    const int64_t *load = by_chunks ? p->slot_chunks + (size_t)slot * n : p->shard_bytes;
-    int64_t ideal;
-    uint32_t sharing;
-    if (!policy_share(facts, p, pr->policy->unit, slot, &ideal, &sharing))
-        return;
-    for (uint16_t s = 0; s < n; s++)
-        if (!pr->draining[s] && shard_has_zone(&pr->cl->shards[s], p->slots[slot].zone) &&
-            (donor == SHARD_NONE || load[s] > load[donor]))
-            donor = s;
-    uint16_t to = policy_least_loaded(facts, p, pr->policy->unit, p->slots[slot].zone, NULL);
-    if (donor == SHARD_NONE || to == SHARD_NONE || load[donor] <= ideal || load[to] >= ideal ||
-        (!by_chunks && load[donor] - load[to] < 3 * c->max_chunk_bytes) ||
-        p->slot_jumbo[(size_t)slot * n + donor] == 0 || placement_first(p, slot, donor) != ENTRY_NONE)
-        return;
-    struct group g = {.c = c, .slot = slot, .shard = donor, .reason = "jumbo", .jumbo = true};
+    struct evenness e;
+    pr->policy->judge(facts, p, slot, &e);
+    if (e.verdict != EVEN_ONLY_JUMBO || pr->draining[e.donor] ||
+        !shard_has_zone(&pr->cl->shards[e.donor], p->slots[slot].zone))
+        return; /* the latter two are told as drains and zone violations */
+    struct group g = {.c = c, .slot = slot, .shard = e.donor, .reason = "jumbo", .jumbo = true};
     g_autoptr(GString) why = g_string_new(NULL);
-    text_append_escaped(why, pr->cl->shards[donor].id, -1);
+    text_append_escaped(why, pr->cl->shards[e.donor].id, -1);
     g_string_append(why, " holds the most of ");
     append_zone(why, pr, p->slots[slot].zone);
     g_string_append(
-        why,
-        " and should give, but all its chunks there are flagged jumbo; split them, or clear the flag with "
-        "clearJumboFlag");
+        why, " and should give, but all its chunks there are flagged jumbo; split them, or clear the flag "
+             "with clearJumboFlag");
     add_group(pr, &g, why->str);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A round: the splits (in the first), then the collections in their order, sharing one set of free shards;
  * then its moves are applied to the placements, and the next round is planned on those. A collection that has
- * nothing to do even with all shards free is settled and not looked at again, so that a long projection costs
+ * nothing to do whichever shards are free is settled and not looked at again, so that a long projection costs
  * by its moves. */
 #include "balancer/plan/planner.h"
 
@@ -35,6 +35,48 @@ static plan *plan_new(const cluster *cl)
     return p;
 }
 
+/* Whether a shard other than the largest donor could give in this slot, or one other than the least loaded
+ * could take. The policies look at those two alone, so while one of them can do nothing (a donor with nothing
+ * but jumbo chunks, a recipient that has its share of the zone) the slot stands still, until a migration of
+ * another collection keeps that shard busy. */
+static bool slot_waits(const struct projection *pr, const struct coll_projection *c,
+                       const struct round_facts *facts, uint32_t slot)
+{
+    const placement *p = c->place;
+    enum load_unit unit = pr->policy->unit;
+    uint32_t zone = p->slots[slot].zone, sharing;
+    const int64_t *load =
+        unit == LOAD_BYTES ? p->shard_bytes : p->slot_chunks + (size_t)slot * pr->cl->n_shards;
+    int64_t ideal, most = INT64_MIN, least = INT64_MAX;
+    if (!policy_share(facts, p, unit, slot, &ideal, &sharing))
+        return false;
+    for (uint16_t s = 0; s < pr->cl->n_shards; s++) {
+        bool receives = policy_receiver(facts, p, unit, s, zone) == RECEIVER_OK;
+        if (receives)
+            least = MIN(least, load[s]);
+        if (placement_first(p, slot, s) != ENTRY_NONE)
+            most = MAX(most, load[s]);
+    }
+    if (most <= ideal || least >= ideal)
+        return false;
+    int64_t threshold = c->threshold_bytes > 0 ? c->threshold_bytes : 3 * c->max_chunk_bytes;
+    return unit == LOAD_CHUNKS || most - least >= threshold;
+}
+
+/* Whether a collection with nothing to do while all shards are free may have something when some are not. */
+static bool waits_for_others(const struct projection *pr, const struct coll_projection *c)
+{
+    g_autofree bool *all_free = g_new(bool, pr->cl->n_shards);
+    for (uint16_t s = 0; s < pr->cl->n_shards; s++)
+        all_free[s] = true;
+    struct round_facts facts = projection_facts(pr, c);
+    facts.free = all_free;
+    for (uint32_t slot = 0; slot < c->place->n_slots; slot++)
+        if (slot_waits(pr, c, &facts, slot))
+            return true;
+    return false;
+}
+
 /* Marks what is imbalanced at the start, and settles what is not. */
 static void assess(struct projection *pr)
 {
@@ -48,7 +90,7 @@ static void assess(struct projection *pr)
         bool moves = !c->held && pr->cl->n_shards >= 2 && projection_first_move(pr, c, &first);
         if (moves && c->violation == NULL)
             c->violation = move_reason_text(first.reason);
-        c->settled = !moves && !pr->watch_full;
+        c->settled = c->held || (!moves && !pr->watch_full && !waits_for_others(pr, c));
     }
 }
 
@@ -104,6 +146,8 @@ static void record_move(struct projection *pr, struct coll_projection *c, const 
         .why = plan_arena_text(pr->plan->arena, why),
     };
     g_array_append_val(pr->plan->migrations, out);
+    if (c->violation == NULL) /* it waited for others */
+        c->violation = move_reason_text(m->reason);
     bson_destroy(&min);
     bson_destroy(&max);
 }
@@ -192,7 +236,7 @@ static void plan_collection_round(struct run *run, struct coll_projection *c)
         apply_move(pr, c, m); /* the others of this pick have other shards, so what they rest on stays */
         moved = true;
     }
-    if (!moved && !pr->watch_full && !has_more(pr, c))
+    if (!moved && !pr->watch_full && !has_more(pr, c) && !waits_for_others(pr, c))
         c->settled = true;
 }
 

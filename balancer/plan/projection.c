@@ -20,7 +20,6 @@ struct round_facts projection_facts(const struct projection *pr, const struct co
         .draining = pr->draining,
         .arrived = pr->arrived,
         .free = pr->free,
-        .apply_zones = c->apply_zones,
         .cut_large = cluster_has_move_range(pr->cl),
         .max_chunk_bytes = c->max_chunk_bytes,
         .limits = {.no_receive = pr->no_receive,

@@ -15,7 +15,7 @@ struct coll_projection {
     GArray *splits;   /* struct split; empty where there are none */
     placement *place; /* NULL where excluded */
     bool held;        /* a zone bound stays inside a chunk: no migrations */
-    bool settled;     /* nothing to do for it even with all shards free */
+    bool settled;     /* nothing to do for it, whichever shards are free */
     bool oscillates;  /* a migration was left out that would only turn the imbalance around */
     int64_t max_chunk_bytes, threshold_bytes, priority;
     int64_t *before_chunks, *before_bytes; /* per shard; bytes SIZE_UNKNOWN where not known */

@@ -3,7 +3,7 @@
 
 #include "common/text.h"
 
-static void append_load(GString *s, enum load_unit unit, int64_t load)
+void why_append_load(GString *s, enum load_unit unit, int64_t load)
 {
     if (unit == LOAD_BYTES) {
         if (load < 0)
@@ -31,7 +31,7 @@ static void append_recipient(GString *s, const struct projection *pr, const stru
     } else {
         g_string_append(s, " holds the least of it (");
         const int64_t *load = pr->policy->unit == LOAD_BYTES ? c->place->shard_bytes : c->place->shard_chunks;
-        append_load(s, pr->policy->unit, load[m->to]);
+        why_append_load(s, pr->policy->unit, load[m->to]);
         g_string_append_printf(s, ") of the %u free shards", m->n_receivers);
     }
     if (m->zone != ZONE_NONE) {
@@ -46,10 +46,10 @@ static void append_drain(GString *s, const struct projection *pr, const struct c
 {
     text_append_escaped(s, shard_id(pr, m->from), -1);
     g_string_append(s, " is draining and still holds ");
-    append_load(s, LOAD_CHUNKS, c->place->shard_chunks[m->from]);
+    why_append_load(s, LOAD_CHUNKS, c->place->shard_chunks[m->from]);
     if (pr->policy->unit == LOAD_BYTES) {
         g_string_append(s, ", ");
-        append_load(s, LOAD_BYTES, m->donor_load);
+        why_append_load(s, LOAD_BYTES, m->donor_load);
         g_string_append(s, ",");
     }
     g_string_append(s, " of ");
@@ -73,7 +73,7 @@ static void append_imbalance(GString *s, const struct projection *pr, const stru
     enum load_unit unit = pr->policy->unit;
     text_append_escaped(s, shard_id(pr, m->from), -1);
     g_string_append(s, " holds ");
-    append_load(s, unit, m->donor_load);
+    why_append_load(s, unit, m->donor_load);
     g_string_append(s, " of ");
     text_append_escaped(s, c->coll->ns, -1);
     if (unit == LOAD_CHUNKS && m->zone != ZONE_NONE) {
@@ -83,9 +83,9 @@ static void append_imbalance(GString *s, const struct projection *pr, const stru
         g_string_append(s, " in no zone");
     }
     g_string_append(s, ", ");
-    append_load(s, unit, m->donor_load - m->ideal);
+    why_append_load(s, unit, m->donor_load - m->ideal);
     g_string_append(s, " over its share of ");
-    append_load(s, unit, m->ideal);
+    why_append_load(s, unit, m->ideal);
     g_string_append_printf(s, " (%u shards)", m->n_sharing);
 }
 

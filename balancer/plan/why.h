@@ -6,5 +6,8 @@
 
 #include "balancer/plan/projection.h"
 
+/* "12 chunks", "1.4 GiB", "an unknown size". */
+void why_append_load(GString *s, enum load_unit unit, int64_t load);
+
 /* New string; the caller frees. */
 char *why_move(const struct projection *pr, const struct coll_projection *c, const struct move *m);

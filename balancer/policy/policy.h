@@ -34,10 +34,30 @@ struct round_facts {
     const bool *draining;    /* per shard: draining in the metadata, or taken as such in this projection */
     const int64_t *arrived;  /* per shard: bytes that this projection moved there, net; NULL: none */
     bool *free;              /* per shard; a pick takes donor and recipient out */
-    bool apply_zones;        /* false for time-series spread evenly (the placement has no zones then) */
     bool cut_large;          /* the donor picks the end of an open range (moveRange) */
     int64_t max_chunk_bytes; /* M of this collection */
     struct policy_limits limits;
+};
+
+/* How even one slot is. Loads are in the policy's unit: chunks of the slot, or bytes of the whole collection.
+ */
+enum even_verdict {
+    EVEN_UNSHARED,    /* nobody shares the zone, or there is nothing to share */
+    EVEN_BALANCED,    /* nobody who may give is over the share */
+    EVEN_NO_RECEIVER, /* nobody else may receive */
+    EVEN_RECEIVER_AT_SHARE,
+    EVEN_BELOW_THRESHOLD,
+    EVEN_ONLY_JUMBO, /* the donor has no chunk of the slot, or none that is not flagged */
+    EVEN_MOVES
+};
+struct evenness {
+    enum even_verdict verdict;
+    uint16_t donor, recipient; /* SHARD_NONE: nobody */
+    uint32_t entry;            /* what would go; only where it moves */
+    int64_t donor_load, recipient_load;
+    int64_t ideal;     /* the share */
+    int64_t threshold; /* what the donor must be over its share (count) or over the recipient (size) by */
+    uint32_t n_sharing, n_receivers;
 };
 
 /* A picked migration, with the numbers that decided. Loads are in the policy's unit, of this collection. */
@@ -64,6 +84,9 @@ struct policy {
     /* Appends this collection's moves of the round to `moves` (struct move), in the order in which they were
      * chosen, and takes their shards out of facts->free. Changes nothing else. */
     void (*pick)(const struct round_facts *facts, const placement *p, GArray *moves);
+    /* How the policy looks at one slot for evenness, with the shards that are free now: what pick() goes by.
+     */
+    void (*judge)(const struct round_facts *facts, const placement *p, uint32_t slot, struct evenness *ret);
 };
 
 extern const struct policy policy_count, policy_size;

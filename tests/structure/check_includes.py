@@ -20,14 +20,15 @@ MAY_INCLUDE = {
     "balancer/source": ["common", "balancer/key", "balancer/cluster"],
     "balancer/policy": ["common", "balancer/key", "balancer/cluster"],
     "balancer/plan": ["common", "balancer/key", "balancer/cluster", "balancer/policy"],
+    "balancer/answer": ["common", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
     "balancer/report": ["common", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
     "balancer/cli": ["common", "common/config", "balancer/key", "balancer/cluster", "balancer/source",
-                     "balancer/policy", "balancer/plan", "balancer/report"],
+                     "balancer/policy", "balancer/plan", "balancer/answer", "balancer/report"],
     "balancer": ["balancer/cli"],
 }
 
 # Libraries that must stay pure, and what they must not call.
-PURE = ["key", "cluster", "policy", "plan"]
+PURE = ["key", "cluster", "policy", "plan", "answer"]
 IMPURE = re.compile(
     r"^(f?open(at|64)?|fdopen|freopen|read|pread|write|pwrite|close|fread|fwrite|fgets|fputs|fputc|putchar|puts|printf|"
     r"vprintf|fprintf|vfprintf|__(v?f?printf|fprintf|vfprintf)_chk|perror|socket|connect|accept|send|recv|poll|select|"

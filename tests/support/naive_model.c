@@ -409,7 +409,7 @@ void naive_move(naive_collection *c, guint i, uint32_t to, int64_t bytes)
     struct naive_chunk lower = *chunk;
     lower.shard = to;
     lower.bytes = bytes;
-    lower.part = chunk->part = true;
+    lower.part = chunk->part = lower.piece = true;
     chunk->bytes -= bytes;
     g_array_insert_val(c->chunks, i, lower);
 }

@@ -23,7 +23,8 @@ struct naive_chunk {
     const char *zone;        /* NULL: none */
     uint32_t shard;
     bool jumbo;
-    bool part; /* cut off, or what was left */
+    bool piece; /* cut off a larger one; is not cut again */
+    bool part;  /* cut off, or what was left */
     int64_t bytes;
 };
 

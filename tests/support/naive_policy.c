@@ -10,6 +10,7 @@
 struct choosing {
     const naive_cluster *n;
     const naive_collection *c;
+    unsigned round;
     bool by_size;
     bool *free;
     int64_t *chunks, *bytes; /* per shard, of the whole collection */
@@ -76,11 +77,11 @@ static int64_t chunks_in_zone(const struct choosing *ch, guint s, const char *zo
 }
 
 /* How much a migration takes whose end is the donor's choice. */
-static int64_t cut(int64_t bytes, int64_t m)
+static int64_t cut(const struct naive_chunk *chunk, int64_t m)
 {
-    if (bytes <= m + m / 3)
-        return bytes;
-    return bytes <= m + m / 5 * 4 ? bytes / 2 : m;
+    if (chunk->piece || chunk->bytes <= m + m / 3)
+        return chunk->bytes;
+    return chunk->bytes <= m + m / 5 * 4 ? chunk->bytes / 2 : m;
 }
 
 static void choose(struct choosing *ch, guint i, int to, const char *reason, bool force_jumbo)
@@ -94,9 +95,11 @@ static void choose(struct choosing *ch, guint i, int to, const char *reason, boo
                                   .to = (uint32_t)to,
                                   .reason = reason,
                                   .zone = chunk->zone,
-                                  .bytes = open ? cut(chunk->bytes, ch->n->chunk_size) : chunk->bytes,
+                                  .bytes = open ? cut(chunk, ch->n->chunk_size) : chunk->bytes,
                                   .open_max = open,
                                   .force_jumbo = force_jumbo};
+    choice.sways = ch->by_size && ch->round > 1 && strcmp(reason, "imbalance") == 0 &&
+                   choice.bytes >= ch->bytes[choice.from] - ch->bytes[to];
     ch->free[chunk->shard] = ch->free[to] = false;
     g_array_append_val(ch->out, choice);
 }
@@ -205,7 +208,21 @@ static void choose_collection(struct choosing *ch)
             ;
 }
 
-GArray *naive_round(const naive_cluster *n, bool by_size, bool time_series)
+/* Those left out give their shards back to the collections that follow. */
+static void leave_out(struct choosing *ch, guint first)
+{
+    for (guint i = first; i < ch->out->len;) {
+        const struct naive_choice *choice = &g_array_index(ch->out, struct naive_choice, i);
+        if (!choice->sways) {
+            i++;
+            continue;
+        }
+        ch->free[choice->from] = ch->free[choice->to] = true;
+        g_array_remove_index(ch->out, i);
+    }
+}
+
+GArray *naive_round(const naive_cluster *n, unsigned round, bool by_size, bool time_series)
 {
     guint shards = n->shards->len;
     g_autofree bool *free_shards = g_new(bool, shards);
@@ -215,9 +232,11 @@ GArray *naive_round(const naive_cluster *n, bool by_size, bool time_series)
         free_shards[s] = true;
     for (guint i = 0; i < n->colls->len; i++) {
         const naive_collection *c = n->colls->pdata[i];
-        struct choosing ch = {n, c, by_size, free_shards, chunks, bytes, out};
+        struct choosing ch = {n, c, round, by_size, free_shards, chunks, bytes, out};
+        guint first = out->len;
         if (!c->untouched && !c->no_moves && (!c->time_series || time_series))
             choose_collection(&ch);
+        leave_out(&ch, first);
     }
     return out;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Sound ranges against the chunks: where bounds cut chunks, and what no zone covers. */
-#include "balancer/plan/zones_check_private.h"
+#include "balancer/answer/zones_check_private.h"
 
+#include "balancer/answer/zones_map.h"
 #include "balancer/key/show.h"
-#include "balancer/plan/zones_map.h"
 #include "balancer/policy/splits.h"
 #include "common/text.h"
 

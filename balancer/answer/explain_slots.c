@@ -1,20 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Evenness of a zone, told with the numbers by which the policy judges it. */
-#include "balancer/plan/explain_private.h"
+#include "balancer/answer/explain_private.h"
 
 #include "common/text.h"
-
-void append_load(GString *s, enum load_unit unit, int64_t load)
-{
-    if (unit == LOAD_BYTES && load < 0)
-        g_string_append(s, "an unknown size");
-    else if (unit == LOAD_BYTES)
-        text_append_bytes(s, load);
-    else {
-        text_append_count(s, load);
-        g_string_append(s, load == 1 ? " chunk" : " chunks");
-    }
-}
 
 const char *receiver_text(enum receiver_verdict v)
 {
@@ -42,58 +30,6 @@ const char *slot_subject(const struct asking *a, uint32_t slot)
     return a->c->place->n_slots == 1 ? NULL : cluster_zone_name(a->cl, a->c->place->slots[slot].zone);
 }
 
-/* The donor that the policies look for: see count.c and size.c. */
-static uint16_t find_donor(const struct asking *a, uint32_t slot, const int64_t *load)
-{
-    bool by_size = a->pr.policy->unit == LOAD_BYTES;
-    uint32_t zone = a->c->place->slots[slot].zone;
-    uint16_t donor = SHARD_NONE;
-    for (uint16_t i = 0; i < a->cl->n_shards; i++) {
-        uint16_t s = a->facts.shard_order[i];
-        bool may = by_size ? !a->facts.draining[s] && load[s] >= 0 && shard_has_zone(&a->cl->shards[s], zone)
-                           : load[s] > 0;
-        if (may && (donor == SHARD_NONE || load[s] > load[donor]))
-            donor = s;
-    }
-    return donor;
-}
-
-/* Whether the difference is worth a migration; fills the threshold that is told. */
-static bool over_threshold(const struct asking *a, struct evenness *e)
-{
-    const struct policy_limits *l = &a->facts.limits;
-    bool by_size = a->pr.policy->unit == LOAD_BYTES;
-    int64_t over = by_size ? e->donor_load - e->recipient_load : e->donor_load - e->ideal;
-    e->threshold = by_size ? (l->threshold_bytes > 0 ? l->threshold_bytes : 3 * a->facts.max_chunk_bytes)
-                           : MAX(l->threshold_chunks, 1);
-    return over >= e->threshold &&
-           (double)(e->donor_load - e->ideal) * 100.0 >= l->threshold_percent * (double)e->ideal;
-}
-
-struct evenness evenness_of(const struct asking *a, uint32_t slot)
-{
-    const placement *p = a->c->place;
-    enum load_unit unit = a->pr.policy->unit;
-    const int64_t *load =
-        unit == LOAD_BYTES ? p->shard_bytes : p->slot_chunks + (size_t)slot * a->cl->n_shards;
-    struct evenness e = {.verdict = EVEN_UNSHARED, .donor = SHARD_NONE, .recipient = SHARD_NONE};
-    if (!policy_share(&a->facts, p, unit, slot, &e.ideal, &e.sharing))
-        return e;
-    e.donor = find_donor(a, slot, load);
-    e.recipient = policy_least_loaded(&a->facts, p, unit, p->slots[slot].zone, NULL);
-    e.donor_load = e.donor == SHARD_NONE ? 0 : load[e.donor];
-    e.recipient_load = e.recipient == SHARD_NONE ? 0 : load[e.recipient];
-    e.verdict = EVEN_BALANCED;
-    if (e.donor == SHARD_NONE || e.donor_load <= e.ideal)
-        return e;
-    e.verdict = e.recipient == SHARD_NONE || e.recipient == e.donor ? EVEN_NO_RECEIVER
-                : e.recipient_load >= e.ideal                       ? EVEN_RECEIVER_AT_SHARE
-                : !over_threshold(a, &e)                            ? EVEN_BELOW_THRESHOLD
-                : placement_first(p, slot, e.donor) == ENTRY_NONE   ? EVEN_ONLY_JUMBO
-                                                                    : EVEN_MOVES;
-    return e;
-}
-
 static void append_shard(GString *s, const struct asking *a, uint16_t shard)
 {
     g_string_append(s, a->cl->shards[shard].id);
@@ -105,18 +41,18 @@ static void append_donor(GString *s, const struct asking *a, const struct evenne
     enum load_unit unit = a->pr.policy->unit;
     append_shard(s, a, e->donor);
     g_string_append(s, " holds the most, ");
-    append_load(s, unit, e->donor_load);
+    why_append_load(s, unit, e->donor_load);
     g_string_append(s,
                     e->donor_load > e->ideal ? ", over the share of " : ", which is not over the share of ");
-    append_load(s, unit, e->ideal);
-    g_string_append_printf(s, " (%u shard%s)", e->sharing, e->sharing == 1 ? "" : "s");
+    why_append_load(s, unit, e->ideal);
+    g_string_append_printf(s, " (%u shard%s)", e->n_sharing, e->n_sharing == 1 ? "" : "s");
 }
 
 static void append_recipient(GString *s, const struct asking *a, const struct evenness *e)
 {
     append_shard(s, a, e->recipient);
     g_string_append(s, ", the least loaded that may receive, holds ");
-    append_load(s, a->pr.policy->unit, e->recipient_load);
+    why_append_load(s, a->pr.policy->unit, e->recipient_load);
 }
 
 /* What follows the donor's clause. */
@@ -137,7 +73,7 @@ static void append_verdict(GString *s, const struct asking *a, uint32_t slot, co
         append_recipient(s, a, e);
         g_string_append(s,
                         by_size ? ": a migration begins at a difference of " : ": a donor must be over by ");
-        append_load(s, a->pr.policy->unit, e->threshold);
+        why_append_load(s, a->pr.policy->unit, e->threshold);
         g_string_append(s, by_size && a->facts.limits.threshold_bytes == 0 ? " (three times the chunk size)"
                                                                            : "");
         break;
@@ -161,7 +97,8 @@ static void append_verdict(GString *s, const struct asking *a, uint32_t slot, co
 
 void asking_evenness(struct asking *a, uint32_t slot)
 {
-    struct evenness e = evenness_of(a, slot);
+    struct evenness e;
+    a->pr.policy->judge(&a->facts, a->c->place, slot, &e);
     g_autofree char *name = slot_name(a, slot);
     g_autoptr(GString) s = g_string_new(NULL);
     if (a->c->place->n_slots > 1)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "balancer/plan/intervals.h"
+#include "balancer/answer/intervals.h"
 
 #include "balancer/key/encode.h"
 
@@ -73,6 +73,8 @@ static bool append_extreme(bson_type_t type, bool highest, bson_t *out)
         return BSON_APPEND_OID(out, "v", &oid);
     case BSON_TYPE_NULL:
         return BSON_APPEND_NULL(out, "v");
+    case BSON_TYPE_UTF8:
+        return !highest && BSON_APPEND_UTF8(out, "v", "");
     default:
         return false;
     }
@@ -157,10 +159,8 @@ void intervals_add_prefix(GArray *set, const char *prefix)
     g_autoptr(GByteArray) above = g_byte_array_new();
     g_byte_array_append(above, data, (guint)len - 1);
     above->data[above->len - 1]++; /* the type byte, or the last of the prefix, which is ASCII */
-    add(set, (struct interval){.lo = g_bytes_new(data, len - 1),
-                               .hi = g_bytes_new(above->data, above->len),
-                               .lo_type = true,
-                               .hi_type = true});
+    add(set, (struct interval){
+                 .lo = g_bytes_ref(value), .hi = g_bytes_new(above->data, above->len), .hi_type = true});
 }
 
 static int by_lo(gconstpointer pa, gconstpointer pb)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The rules about a collection as a whole, and what all explanations share. */
-#include "balancer/plan/explain.h"
+#include "balancer/answer/explain.h"
 
+#include "balancer/answer/explain_private.h"
+#include "balancer/answer/lookup.h"
 #include "balancer/key/show.h"
-#include "balancer/plan/explain_private.h"
-#include "balancer/plan/lookup.h"
 #include "balancer/plan/why.h"
 #include "common/text.h"
 
@@ -283,7 +283,7 @@ static void rule_draining(struct asking *a)
         if (a->facts.draining[i] && a->c->place->shard_chunks[i] > 0) {
             g_string_append_printf(s, "%s%s is draining and holds ", s->len > 0 ? "; " : "",
                                    a->cl->shards[i].id);
-            append_load(s, LOAD_CHUNKS, a->c->place->shard_chunks[i]);
+            why_append_load(s, LOAD_CHUNKS, a->c->place->shard_chunks[i]);
         }
     asking_rule(a, "draining", s->len > 0 ? EXPLAIN_YES : EXPLAIN_NO, NULL, "%s",
                 s->len > 0 ? s->str : "no draining shard holds chunks of it");
@@ -301,7 +301,7 @@ static void rule_violations(struct asking *a)
                 continue;
             g_string_append(s, s->len > 0 ? "; " : "");
             g_string_append_printf(s, "%s holds ", a->cl->shards[i].id);
-            append_load(s, LOAD_CHUNKS, n);
+            why_append_load(s, LOAD_CHUNKS, n);
             g_string_append_printf(s, " of zone '%s', which it does not carry",
                                    cluster_zone_name(a->cl, p->slots[slot].zone));
         }

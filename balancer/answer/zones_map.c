@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "balancer/plan/zones_map.h"
+#include "balancer/answer/zones_map.h"
 
-#include "balancer/plan/lookup.h"
+#include "balancer/answer/lookup.h"
 
 /* A point of the key space towards the chunks. */
 struct place {

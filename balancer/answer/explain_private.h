@@ -4,8 +4,9 @@
  */
 #pragma once
 
-#include "balancer/plan/explain.h"
+#include "balancer/answer/explain.h"
 #include "balancer/plan/projection.h"
+#include "balancer/plan/why.h"
 
 /* One explanation under way: a projection at rest, in which all shards are free. */
 struct asking {
@@ -33,22 +34,6 @@ bool asking_gates(struct asking *a);
 /* Whether zone bounds cut chunks; false: they do and never will be split, and the outcome says so. */
 bool asking_bounds(struct asking *a);
 
-/* How even one slot is under the policy. */
-struct evenness {
-    enum {
-        EVEN_UNSHARED,    /* nobody shares the zone, or there is nothing to share */
-        EVEN_BALANCED,    /* nobody is over the share */
-        EVEN_NO_RECEIVER, /* nobody may receive */
-        EVEN_RECEIVER_AT_SHARE,
-        EVEN_BELOW_THRESHOLD,
-        EVEN_ONLY_JUMBO, /* the donor has nothing to give but flagged chunks, or nothing of the zone */
-        EVEN_MOVES
-    } verdict;
-    int64_t ideal, donor_load, recipient_load, threshold;
-    uint32_t sharing;
-    uint16_t donor, recipient; /* SHARD_NONE: nobody */
-};
-struct evenness evenness_of(const struct asking *a, uint32_t slot);
 /* "'EU'", or "no zone". */
 char *slot_name(const struct asking *a, uint32_t slot);
 /* The zone's name for a rule's subject; NULL where the collection has no zones. */
@@ -56,8 +41,6 @@ const char *slot_subject(const struct asking *a, uint32_t slot);
 /* Adds the rule `imbalance` of one slot. */
 void asking_evenness(struct asking *a, uint32_t slot);
 
-/* "12 chunks" or "1.4 GiB", in the policy's unit; frees nothing. */
-void append_load(GString *s, enum load_unit unit, int64_t load);
 const char *receiver_text(enum receiver_verdict v);
 
 /* All moves that the policy picks for this collection alone with all shards free (struct move). */

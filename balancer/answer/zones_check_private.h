@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "balancer/plan/zones_check.h"
+#include "balancer/answer/zones_check.h"
 
 #include <bson/bson.h>
 

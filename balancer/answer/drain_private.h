@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "balancer/plan/drain.h"
+#include "balancer/answer/drain.h"
 
 /* Fills d->blockers from the facts and the projection. */
 void drain_find_blockers(drain *d, const plan *p);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Predicates of one level are intersected. Of a $or, the branches' intervals are joined field by field, as
  * mongos does, and only where nothing beside it bounds the first key field. */
-#include "balancer/plan/route_filter.h"
+#include "balancer/answer/route_filter.h"
 
 #include "balancer/key/encode.h"
 #include "balancer/key/hash.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "balancer/plan/lookup.h"
+#include "balancer/answer/lookup.h"
 
 #include "balancer/key/encode.h"
 #include "common/text.h"

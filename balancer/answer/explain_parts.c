@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One chunk, and one shard, of a collection. */
-#include "balancer/plan/explain.h"
+#include "balancer/answer/explain.h"
 
+#include "balancer/answer/explain_private.h"
+#include "balancer/answer/lookup.h"
 #include "balancer/key/encode.h"
 #include "balancer/key/show.h"
-#include "balancer/plan/explain_private.h"
-#include "balancer/plan/lookup.h"
 #include "common/text.h"
 
 /* The encoded full key of what was given; ERR_USAGE where its fields are not the key's. */
@@ -62,7 +62,8 @@ static bool chunk_reasons(struct asking *a, uint32_t entry)
                     violates ? "it is in zone '%s', which its shard %s does not carry"
                              : "it is in zone '%s', which its shard %s carries",
                     cluster_zone_name(a->cl, zone), id);
-    struct evenness e = evenness_of(a, slot);
+    struct evenness e;
+    a->pr.policy->judge(&a->facts, a->c->place, slot, &e);
     asking_evenness(a, slot);
     bool donates = e.verdict == EVEN_MOVES && e.donor == from;
     if (e.donor == SHARD_NONE || e.donor == from)
@@ -163,9 +164,9 @@ static void shard_holds(struct asking *a, uint16_t s)
     g_autoptr(GString) text = g_string_new(NULL);
     int64_t chunks = a->c->before_chunks[s],
             bytes = a->c->coll->sizes_known ? a->c->before_bytes[s] : SIZE_UNKNOWN;
-    append_load(text, LOAD_CHUNKS, chunks);
+    why_append_load(text, LOAD_CHUNKS, chunks);
     g_string_append(text, ", ");
-    append_load(text, LOAD_BYTES, bytes);
+    why_append_load(text, LOAD_BYTES, bytes);
     asking_rule(a, "holds", chunks > 0 ? EXPLAIN_YES : EXPLAIN_NO, NULL, "it holds %s of the collection",
                 text->str);
 }
@@ -177,14 +178,15 @@ static void shard_slot(struct asking *a, uint16_t s, uint32_t slot)
     const char *id = a->cl->shards[s].id;
     enum load_unit unit = a->pr.policy->unit;
     size_t at = (size_t)slot * a->cl->n_shards + s;
-    struct evenness e = evenness_of(a, slot);
+    struct evenness e;
+    a->pr.policy->judge(&a->facts, a->c->place, slot, &e);
     g_autofree char *name = slot_name(a, slot);
     g_autoptr(GString) text = g_string_new(NULL);
     if (p->slot_chunks[at] > 0) {
-        append_load(text, unit, unit == LOAD_BYTES ? p->shard_bytes[s] : p->slot_chunks[at]);
+        why_append_load(text, unit, unit == LOAD_BYTES ? p->shard_bytes[s] : p->slot_chunks[at]);
         if (e.verdict != EVEN_UNSHARED) {
             g_string_append(text, " against a share of ");
-            append_load(text, unit, e.ideal);
+            why_append_load(text, unit, e.ideal);
         }
         bool gives = e.verdict == EVEN_MOVES && e.donor == s;
         asking_rule(a, "gives", gives ? EXPLAIN_YES : EXPLAIN_NO, slot_subject(a, slot),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "balancer/plan/zones_check.h"
+#include "balancer/answer/zones_check.h"
 
+#include "balancer/answer/lookup.h"
+#include "balancer/answer/zones_check_private.h"
+#include "balancer/answer/zones_map.h"
 #include "balancer/key/show.h"
-#include "balancer/plan/lookup.h"
-#include "balancer/plan/zones_check_private.h"
-#include "balancer/plan/zones_map.h"
 #include "balancer/policy/splits.h"
 #include "common/text.h"
 

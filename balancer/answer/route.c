@@ -3,11 +3,11 @@
  * is one each, then the intervals of the next field, each extended by the lowest and highest of all later
  * ones. mongos does not look at whether an end is excluded, so a chunk that only begins there is asked as
  * well. */
-#include "balancer/plan/route.h"
+#include "balancer/answer/route.h"
 
+#include "balancer/answer/lookup.h"
+#include "balancer/answer/route_filter.h"
 #include "balancer/key/encode.h"
-#include "balancer/plan/lookup.h"
-#include "balancer/plan/route_filter.h"
 #include "common/text.h"
 
 const char *route_verdict_text(enum route_verdict v)

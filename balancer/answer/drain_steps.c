@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What stands in the way of a draining, and its steps in order. */
-#include "balancer/plan/drain_private.h"
+#include "balancer/answer/drain_private.h"
 
+#include "balancer/answer/lookup.h"
 #include "balancer/key/show.h"
-#include "balancer/plan/lookup.h"
 #include "common/text.h"
 
 #include <string.h>
@@ -73,11 +73,12 @@ static void block_excluded(drain *d, const struct drain_collection *c)
 
 static void block_jumbo(drain *d, const struct drain_collection *c)
 {
+    bool one = c->jumbo == 1;
     g_autofree char *count = text_count(c->jumbo);
     add_blocker(d, "jumbo", c->coll->ns, NULL,
-                "%s of %s chunk%s there flagged jumbo and never chosen; split %s, clear the flag with "
+                "%s chunk%s of %s there %s flagged jumbo and never chosen; split %s, clear the flag with "
                 "clearJumboFlag%s",
-                c->coll->ns, count, c->jumbo == 1 ? " is" : "s are", c->jumbo == 1 ? "it" : "them",
+                count, one ? "" : "s", c->coll->ns, one ? "is" : "are", one ? "it" : "them",
                 cluster_version_cmp(d->cl, 4, 4, 0) >= 0 ? ", or move them by hand with forceJumbo: true"
                                                          : " (from 4.2.3)");
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "balancer/plan/drain.h"
+#include "balancer/answer/drain.h"
 
+#include "balancer/answer/drain_private.h"
+#include "balancer/answer/lookup.h"
 #include "balancer/key/show.h"
-#include "balancer/plan/drain_private.h"
 #include "balancer/plan/estimate.h"
-#include "balancer/plan/lookup.h"
 
 static void jumbo_clear(gpointer p)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One stored range by itself, then against its neighbours. */
-#include "balancer/plan/zones_check_private.h"
+#include "balancer/answer/zones_check_private.h"
 
 #include "balancer/key/encode.h"
 #include "balancer/key/show.h"

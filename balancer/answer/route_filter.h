@@ -5,8 +5,8 @@
  */
 #pragma once
 
+#include "balancer/answer/intervals.h"
 #include "balancer/key/pattern.h"
-#include "balancer/plan/intervals.h"
 #include "common/err.h"
 
 #include <bson/bson.h>
