@@ -2,8 +2,8 @@
 /* evenkeel explain NS [--chunk KEY | --shard ID]: every rule applied to it, in order, with its answer. */
 #include "balancer/cli/answers.h"
 
-#include "balancer/key/show.h"
 #include "balancer/answer/explain.h"
+#include "balancer/key/show.h"
 
 #include <string.h>
 

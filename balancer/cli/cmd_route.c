@@ -2,9 +2,9 @@
 /* evenkeel route NS QUERY: which chunks, zones and shards a filter reaches, and why. */
 #include "balancer/cli/answers.h"
 
-#include "balancer/key/show.h"
 #include "balancer/answer/lookup.h"
 #include "balancer/answer/route.h"
+#include "balancer/key/show.h"
 
 #include <string.h>
 

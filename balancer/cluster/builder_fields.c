@@ -31,7 +31,7 @@ bool field_whole(const bson_iter_t *it, int64_t min, int64_t max, int64_t *ret)
     int64_t n;
     if (!BSON_ITER_HOLDS_DOUBLE(it))
         n = bson_iter_as_int64(it);
-    else if (x >= -0x1p62 && x <= 0x1p62 && floor(x) == x)
+    else if (x >= -4611686018427387904.0 && x <= 4611686018427387904.0 && floor(x) == x)
         n = (int64_t)x;
     else
         return false;

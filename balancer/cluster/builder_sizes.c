@@ -133,7 +133,6 @@ static void share_out(struct collection *c, struct share *shares)
     struct chunks *ch = &c->chunks;
     for (uint32_t i = 0; i < ch->n; i++) {
         struct share *s = &shares[ch->shard[i]];
-        // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): every chunk's shard has a number
         if (c->bytes[ch->shard[i]] == SIZE_UNKNOWN)
             continue;
         if (s->measured == 0)
@@ -151,6 +150,7 @@ static void share_collection(struct collection *c, guint n_shards)
 {
     g_autofree struct share *shares = count_shares(c, n_shards);
     for (guint i = 0; i < n_shards; i++) {
+        // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): c->bytes has n_shards elements
         if (c->bytes[i] == SIZE_UNKNOWN && shares[i].chunks == 0)
             c->bytes[i] = 0;
         else if (c->bytes[i] != SIZE_UNKNOWN && shares[i].chunks > 0)

@@ -230,9 +230,9 @@ static void init_order(struct projection *pr, GRand *rand)
     for (uint32_t i = 0; i < n; i++) {
         struct order_key k = {.coll = pr->coll_order[i], .place = i};
         k.priority = pr->colls[k.coll].priority;
-        k.first =
-            pr->cl->first_ns != NULL &&
-            g_ptr_array_find_with_equal_func(pr->cl->first_ns, pr->colls[k.coll].coll->ns, g_str_equal, NULL);
+        k.first = pr->cl->first_ns != NULL &&
+                  g_ptr_array_find_with_equal_func(pr->cl->first_ns, pr->cl->collections[k.coll].ns,
+                                                   g_str_equal, NULL);
         g_array_append_val(keys, k);
     }
     g_array_sort(keys, cmp_order);
