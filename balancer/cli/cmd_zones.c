@@ -159,7 +159,7 @@ static void collection_text(const struct answer_args *a, struct page *pg, const 
                                                  {.title = "min", .min = 16},
                                                  {.title = "max", .min = 16},
                                                  {.title = "inside", .right = true},
-                                                 {.title = "crossing", .right = true},
+                                                 {.title = "cut", .right = true},
                                                  {.title = "data", .drop = 2, .right = true},
                                                  {.title = "shards", .drop = 1, .min = 18}};
     g_autofree char *ns = answer_name(pg, coll->ns);

@@ -196,7 +196,8 @@ static void warn_invalid(builder *b)
     for (guint i = 0; i < b->collections->len; i++) {
         const struct collection *c = &g_array_index(b->collections, struct collection, i);
         if (c->invalid != NULL)
-            warn_add(b, "metadataInvalid", c->ns, "%s", c->invalid);
+            warn_add(b, "metadataInvalid", c->ns, "collection " NAME_FMT " is left out: %s", c->ns,
+                     c->invalid);
     }
 }
 

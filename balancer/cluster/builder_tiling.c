@@ -145,10 +145,12 @@ static bool check_owners(const struct tiles *t, char **fault)
         const struct shard_name *n = name_at(t->b, row->shard);
         if (n->number != SHARD_NONE)
             continue;
-        g_autofree char *where = n->first_index == row->index
-                                     ? g_strdup(n->first_where)
-                                     : g_strdup_printf("chunks[%u]", (unsigned)row->index);
-        fault_set(fault, "%s: shard " NAME_FMT " is not in config.shards", where, n->name);
+        g_autoptr(GString) where = g_string_new(NULL);
+        if (n->first_index == row->index)
+            g_string_append(where, n->first_where);
+        else
+            append_tile(where, t, i);
+        fault_set(fault, "%s: shard " NAME_FMT " is not in config.shards", where->str, n->name);
         return false;
     }
     return true;

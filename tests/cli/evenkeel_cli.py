@@ -3,12 +3,15 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import unittest
 
 EVENKEEL = os.environ.get("EVENKEEL", "evenkeel")
 DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
 REAL = DATA / "real-4.2"
+# What a coverage build adds to stderr where a test keeps it from writing its counts.
+PROFILER = re.compile(r"^(libgcov )?profiling( error)?:.*\n", re.M)
 TIMEOUT = 60  # seconds; a test that takes longer has hung
 
 
@@ -26,8 +29,10 @@ def run(*args, env=None, **kwargs):
     """Runs `evenkeel args...`; the result has returncode, stdout and stderr as text."""
     kwargs.setdefault("stdin", subprocess.DEVNULL)
     kwargs.setdefault("stdout", subprocess.PIPE)
-    return subprocess.run([EVENKEEL, *map(str, args)], stderr=subprocess.PIPE, env=environment(**(env or {})),
+    done = subprocess.run([EVENKEEL, *map(str, args)], stderr=subprocess.PIPE, env=environment(**(env or {})),
                           timeout=TIMEOUT, encoding="utf-8", check=False, **kwargs)
+    done.stderr = PROFILER.sub("", done.stderr)
+    return done
 
 
 def snapshot(state):
