@@ -44,7 +44,7 @@ static void bench_policy(struct bench *b, const cluster *cl, uint32_t chunks, in
 {
     static const struct policy *const both[] = {&policy_count, &policy_size};
     struct plan_options opt = plan_options_default();
-    struct plan_summary s;
+    struct plan_summary s = {0};
     double t[REPEAT_MAX];
     opt.policy = both[which];
     for (unsigned i = 0; i < b->repeat; i++)
