@@ -3,6 +3,7 @@
 #include "balancer/cli/cli.h"
 
 #include "common/nearest.h"
+#include "migrations/mongo/connect.h"
 
 #include <bson/bson.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@ static const struct cli_command commands[] = {
     {"drain", "what emptying a shard takes, and what blocks it", cmd_drain},
     {"zones", "show zone ranges, and check them for faults", cmd_zones},
     {"route", "which chunks and shards a query reaches", cmd_route},
+    {"snapshot", "capture a cluster's metadata into one file, --anonymize to share it", cmd_snapshot},
     {"hash", "the hashed shard key value of a value", cmd_hash},
     {"config", "validate a configuration file", cmd_config},
 };
@@ -63,6 +65,7 @@ static int print_version(struct err *err)
     const char *smartcols = NULL;
     scols_get_library_version(&smartcols);
     g_autoptr(GString) out = g_string_new("evenkeel " EVENKEEL_VERSION "\n");
+    g_string_append_printf(out, "libmongoc %s\n", mongo_library_version());
     g_string_append_printf(out, "libbson %s\n", bson_get_version());
     g_string_append_printf(out, "GLib %u.%u.%u\n", glib_major_version, glib_minor_version,
                            glib_micro_version);

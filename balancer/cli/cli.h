@@ -31,6 +31,7 @@ int cmd_explain(int argc, char **argv, struct err *err);
 int cmd_drain(int argc, char **argv, struct err *err);
 int cmd_zones(int argc, char **argv, struct err *err);
 int cmd_route(int argc, char **argv, struct err *err);
+int cmd_snapshot(int argc, char **argv, struct err *err);
 int cmd_hash(int argc, char **argv, struct err *err);
 int cmd_config(int argc, char **argv, struct err *err);
 
@@ -74,9 +75,9 @@ error_t cli_bad_value(struct err *err, const char *option);
  * stderr. */
 bool cli_load_config(const struct cli_common *c, config **ret, struct err *err);
 
-/* Reads the source that the options name (exactly one of snapshot and dump; a URI cannot be read by this
- * version, and is said so: ERR_UNAVAILABLE) into a model. `*ret_kind` ("snapshot", "dump") is static,
- * `*ret_name` is borrowed from `s`. */
+/* Reads the source that the options name, at most one of snapshot, dump and URI, into a model; where none is
+ * named, the cluster of EVENKEEL_URI or of the configuration. `*ret_kind` ("snapshot", "dump", "cluster") is
+ * static; `*ret_name` is borrowed from `s`, or is the URI without credentials, interned. */
 bool cli_read_cluster(const struct cli_source *s, cluster **ret, const char **ret_kind, const char **ret_name,
                       struct err *err);
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What commands read: the configuration, and the metadata source that the options name. */
 #include "balancer/cli/cli.h"
+#include "balancer/cli/cli_cluster.h"
 
 #include "balancer/source/source.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 static const char default_config_path[] = "/etc/evenkeel/evenkeel.yaml";
@@ -32,48 +32,61 @@ bool cli_load_config(const struct cli_common *c, config **ret, struct err *err)
     return loaded;
 }
 
-static bool given(const char *s)
-{
-    return s != NULL && s[0] != '\0';
-}
-
-/* Whether a live cluster is named anywhere: it is a source where no option names another. */
-static bool names_cluster(const struct cli_source *s)
-{
-    return given(s->uri) || given(getenv("EVENKEEL_URI")) ||
-           (s->cfg != NULL &&
-            (config_is_set(s->cfg, "cluster.uri") || config_is_set(s->cfg, "cluster.uriFile")));
-}
-
-/* Exactly one file source. The URI itself is never shown: it may hold a password. */
+/* Two sources could disagree. */
 static bool check_source(const struct cli_source *s, struct err *err)
 {
-    if ((s->snapshot != NULL) + (s->dump != NULL) + (s->uri != NULL) > 1)
-        return err_set(err, ERR_USAGE,
-                       "more than one source of metadata given; name one of --snapshot and --dump");
-    if (s->snapshot != NULL || s->dump != NULL)
-        return true;
-    if (names_cluster(s))
-        return err_set(
-            err, ERR_UNAVAILABLE,
-            "this version reads metadata from files only; capture the cluster with 'mongodump --db "
-            "config' or as a snapshot file, then use --dump or --snapshot");
-    return err_set(err, ERR_USAGE,
-                   "no source of metadata given; use --snapshot FILE, or --dump DIR for what 'mongodump --db "
-                   "config' wrote");
+    return (s->snapshot != NULL) + (s->dump != NULL) + (s->uri != NULL) <= 1 ||
+           err_set(err, ERR_USAGE,
+                   "more than one source of metadata given; name one of --snapshot, --dump and --uri");
+}
+
+bool cli_read_into(const struct cli_source *s, bool fcv, const struct intake *to, const char **ret_kind,
+                   const char **ret_name, struct err *err)
+{
+    if (!check_source(s, err))
+        return false;
+    *ret_kind = s->snapshot != NULL ? "snapshot" : s->dump != NULL ? "dump" : "cluster";
+    *ret_name = s->snapshot != NULL ? s->snapshot : s->dump;
+    if (s->snapshot != NULL)
+        return source_snapshot_into(s->snapshot, to, err);
+    if (s->dump != NULL)
+        return source_dump_into(s->dump, to, err);
+    return cli_cluster_into(s, fcv, to, ret_name, err);
+}
+
+/* With --sizes the cluster's own sizes are not what is wanted. */
+static bool no_sizes(void *data, const char *ns, const uint8_t *doc, uint32_t len, struct err *err)
+{
+    (void)data;
+    (void)ns;
+    (void)doc;
+    (void)len;
+    (void)err;
+    return true;
+}
+
+static void no_warning(void *data, const char *code, const char *ns, const char *message)
+{
+    (void)data;
+    (void)code;
+    (void)ns;
+    (void)message;
 }
 
 bool cli_read_cluster(const struct cli_source *s, cluster **ret, const char **ret_kind, const char **ret_name,
                       struct err *err)
 {
-    if (!check_source(s, err))
-        return false;
+    const char *kind = NULL, *name = NULL;
     g_autoptr(builder) b = builder_new();
-    bool read =
-        s->snapshot != NULL ? source_read_snapshot(s->snapshot, b, err) : source_read_dump(s->dump, b, err);
-    if (!read || (s->sizes != NULL && !source_read_sizes(s->sizes, b, err)) || !builder_finish(b, ret, err))
+    struct intake to = intake_builder(b);
+    if (s->sizes != NULL && s->snapshot == NULL && s->dump == NULL) {
+        to.sizes = no_sizes;
+        to.warn = no_warning;
+    }
+    if (!cli_read_into(s, false, &to, &kind, &name, err) ||
+        (s->sizes != NULL && !source_read_sizes(s->sizes, b, err)) || !builder_finish(b, ret, err))
         return false;
-    *ret_kind = s->snapshot != NULL ? "snapshot" : "dump";
-    *ret_name = s->snapshot != NULL ? s->snapshot : s->dump;
+    *ret_kind = kind;
+    *ret_name = name;
     return true;
 }

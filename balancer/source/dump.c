@@ -36,7 +36,7 @@ static bool find_file(const char *dir, enum doc_kind kind, char **ret, struct er
     return true;
 }
 
-bool documents_read(stream *st, enum doc_kind kind, builder *b, struct err *err)
+static bool read_into(stream *st, enum doc_kind kind, const struct intake *to, struct err *err)
 {
     for (uint64_t i = 0;; i++) {
         const uint8_t *doc;
@@ -45,16 +45,22 @@ bool documents_read(stream *st, enum doc_kind kind, builder *b, struct err *err)
             return err_wrap(err, "document %" G_GUINT64_FORMAT, i);
         if (doc == NULL)
             return true;
-        if (!builder_add(b, kind, i, doc, len, err))
+        if (!to->document(to->data, kind, i, doc, len, err))
             return false;
     }
 }
 
+bool documents_read(stream *st, enum doc_kind kind, builder *b, struct err *err)
+{
+    const struct intake to = intake_builder(b);
+    return read_into(st, kind, &to, err);
+}
+
 /* Faults of a document are named by the builder ("chunks[17] (_id ...)"), those of the file here. */
-static bool read_file(const char *path, enum doc_kind kind, builder *b, struct err *err)
+static bool read_file(const char *path, enum doc_kind kind, const struct intake *to, struct err *err)
 {
     g_autoptr(stream) st = stream_open(path, err);
-    return (st != NULL && documents_read(st, kind, b, err)) || err_wrap(err, "'%s'", path);
+    return (st != NULL && read_into(st, kind, to, err)) || err_wrap(err, "'%s'", path);
 }
 
 /* `dir` itself, or `dir`/config where only that holds what must be there. The caller frees. */
@@ -82,7 +88,7 @@ static bool check_folder(const char *dir, struct err *err)
     return true;
 }
 
-bool source_read_dump(const char *dir, builder *b, struct err *err)
+bool source_dump_into(const char *dir, const struct intake *to, struct err *err)
 {
     if (!check_folder(dir, err))
         return false;
@@ -97,8 +103,14 @@ bool source_read_dump(const char *dir, builder *b, struct err *err)
                            "dump '%s': there is no %s.bson or %s.bson.gz; name the folder that "
                            "'mongodump --db config' wrote",
                            folder, name, name);
-        if (path != NULL && !read_file(path, (enum doc_kind)kind, b, err))
+        if (path != NULL && !read_file(path, (enum doc_kind)kind, to, err))
             return false;
     }
     return true;
+}
+
+bool source_read_dump(const char *dir, builder *b, struct err *err)
+{
+    const struct intake to = intake_builder(b);
+    return source_dump_into(dir, &to, err);
 }

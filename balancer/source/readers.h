@@ -6,11 +6,13 @@
 #pragma once
 
 #include "balancer/cluster/builder.h"
+#include "balancer/cluster/intake.h"
 #include "balancer/source/stream.h"
 
 #include <stdbool.h>
 
 bool snapshot_read(stream *st, builder *b, struct err *err);
+bool snapshot_read_into(stream *st, const struct intake *to, struct err *err);
 bool sizes_read(stream *st, builder *b, struct err *err);
 
 /* One collection of a dump: plain documents, one behind the other. */

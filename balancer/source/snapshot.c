@@ -2,13 +2,11 @@
 /* Keys may come in any order, and each once; keys that nobody knows are passed over, so that a later version
  * can add some without a new format. */
 #include "balancer/source/readers.h"
+#include "balancer/source/snapshot_write.h"
 #include "balancer/source/source.h"
 #include "balancer/source/walk.h"
 
 #include <string.h>
-
-/* The one format there is; a later one may mean something else by the same keys. */
-enum { SNAPSHOT_FORMAT = 1 };
 
 /* Keys of our own; those of the `config` collections are the kinds of document. */
 enum own_key {
@@ -36,7 +34,7 @@ static const struct {
 };
 
 struct snapshot {
-    builder *b;
+    const struct intake *to;
     bool seen_kind[DOC_KIND_COUNT], seen_own[OWN_COUNT];
     enum doc_kind kind; /* of the key at hand */
     enum own_key own;   /* the same */
@@ -95,41 +93,36 @@ static bool on_value(void *data, const bson_iter_t *value, struct err *err)
     if (BSON_ITER_HOLDS_NULL(value))
         return true;
     if (s->own == OWN_SERVER_VERSION)
-        return walk_text(value, &text, err) && builder_server_version(s->b, text, err);
+        return walk_text(value, &text, err) && s->to->text(s->to->data, INTAKE_SERVER_VERSION, text, err);
     if (!BSON_ITER_HOLDS_DATE_TIME(value))
         return err_set(err, ERR_DATA, "a date was expected, such as {\"$date\": \"2026-11-21T01:38:00Z\"}");
-    builder_taken_at(s->b, bson_iter_date_time(value));
-    return true;
+    return s->to->taken_at(s->to->data, bson_iter_date_time(value), err);
 }
 
 /* An unknown shard or collection named here does no harm; the model passes it over. */
 static bool on_text(void *data, const char *text, struct err *err)
 {
-    (void)err;
     struct snapshot *s = data;
-    if (s->own == OWN_USED_SHARDS)
-        builder_used_shard(s->b, text);
-    else
-        builder_first_ns(s->b, text);
-    return true;
+    enum intake_text what = s->own == OWN_USED_SHARDS ? INTAKE_USED_SHARD : INTAKE_FIRST_NS;
+    return s->to->text(s->to->data, what, text, err);
 }
 
 static bool on_document(void *data, uint64_t index, const uint8_t *doc, uint32_t len, struct err *err)
 {
     struct snapshot *s = data;
-    return builder_add(s->b, s->kind, index, doc, len, err);
+    return s->to->document(s->to->data, s->kind, index, doc, len, err);
 }
 
 static bool on_member(void *data, const char *name, const uint8_t *doc, uint32_t len, struct err *err)
 {
     struct snapshot *s = data;
-    return builder_sizes(s->b, name, doc, len, err);
+    return s->to->sizes(s->to->data, name, doc, len, err);
 }
 
-bool snapshot_read(stream *st, builder *b, struct err *err)
+bool snapshot_read_into(stream *st, const struct intake *to, struct err *err)
 {
     static const enum doc_kind required[] = {DOC_SHARD, DOC_COLLECTION};
-    struct snapshot s = {.b = b};
+    struct snapshot s = {.to = to};
     const struct sink sink = {&s, on_key, on_value, on_text, on_document, on_member};
     if (!walk(st, &sink, err))
         return false;
@@ -142,15 +135,27 @@ bool snapshot_read(stream *st, builder *b, struct err *err)
     return true;
 }
 
-bool source_read_snapshot(const char *path, builder *b, struct err *err)
+bool snapshot_read(stream *st, builder *b, struct err *err)
+{
+    const struct intake to = intake_builder(b);
+    return snapshot_read_into(st, &to, err);
+}
+
+bool source_snapshot_into(const char *path, const struct intake *to, struct err *err)
 {
     if (g_file_test(path, G_FILE_TEST_IS_DIR))
         return err_set(
             err, ERR_NO_INPUT,
             "snapshot '%s': is a folder, not a file; for the folder that mongodump wrote, use --dump", path);
     g_autoptr(stream) st = stream_open(path, err);
-    if (st == NULL || !snapshot_read(st, b, err))
+    if (st == NULL || !snapshot_read_into(st, to, err))
         return strcmp(path, "-") == 0 ? err_wrap(err, "snapshot from standard input")
                                       : err_wrap(err, "snapshot '%s'", path);
     return true;
+}
+
+bool source_read_snapshot(const char *path, builder *b, struct err *err)
+{
+    const struct intake to = intake_builder(b);
+    return source_snapshot_into(path, &to, err);
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "balancer/cluster/builder.h"
+#include "balancer/cluster/intake.h"
 #include "common/err.h"
 
 #include <stdbool.h>
@@ -23,3 +24,7 @@ bool source_read_dump(const char *dir, builder *b, struct err *err);
 /* `--sizes`: a JSON or BSON document of the shape of the snapshot's `sizes`, or a snapshot that has that key.
  */
 bool source_read_sizes(const char *path, builder *b, struct err *err);
+
+/* Snapshot and dump, document by document, to whoever wants them. */
+bool source_snapshot_into(const char *path, const struct intake *to, struct err *err);
+bool source_dump_into(const char *dir, const struct intake *to, struct err *err);

@@ -64,7 +64,7 @@ class Help(CommandCase):
         lines = self.ok("--version").splitlines()
         self.assertRegex(lines[0], r"^evenkeel \d+\.\d+\.\d+$")
         self.assertEqual([line.split()[0] for line in lines[1:]],
-                         ["libbson", "GLib", "libfyaml", "zlib", "libsmartcols"])
+                         ["libmongoc", "libbson", "GLib", "libfyaml", "zlib", "libsmartcols"])
         for line in lines:
             self.assertRegex(line, r"^[A-Za-z]+ \d+\.\d+[.\w-]*$")
         self.assertEqual(self.ok("-V").splitlines(), lines)
@@ -162,20 +162,6 @@ class Sources(CommandCase):
                 self.refused(64, *args, *both, says="more than one")
                 self.refused(64, *args, "--snapshot", snapshot("balanced"), "--uri", URI, says="more than one")
                 self.refused(64, *args, "--dump", "a", "--dump", "b", says="twice")
-
-    def test_a_live_cluster_is_refused_without_its_password(self):
-        with tempfile.TemporaryDirectory() as folder:
-            config = pathlib.Path(folder, "evenkeel.yaml")
-            config.write_text(f"cluster:\n  uri: {URI}\n", encoding="utf-8")
-            config.chmod(0o600)  # else it is warned of
-            for args in READERS:
-                with self.subTest(args=args):
-                    says = ("files only", "--snapshot", "--dump")
-                    for line in (self.refused(69, *args, "--uri", URI, says=says),
-                                 self.refused(69, *args, says=says, env={"EVENKEEL_URI": URI}),
-                                 self.refused(69, *args, "--config", config, says=says)):
-                        self.assertNotIn(SECRET, line)
-                        self.assertNotIn("admin", line)
 
     def test_a_file_goes_before_a_uri_that_no_option_names(self):
         want = self.ok("plan", "--snapshot", snapshot("balanced"), "--quiet")
@@ -334,7 +320,8 @@ class Output(CommandCase):
         self.file.write_text("old", encoding="utf-8")
 
         def limit():
-            resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+            # Below what the plan takes, above the page of counters that libmongoc makes when it is loaded.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
         self.refused(73, *self.PLAN, "-o", self.file, says="plan.txt", preexec_fn=limit)
         self.assertEqual(self.file.read_text(encoding="utf-8"), "old")
         self.assertEqual(os.listdir(self.folder), ["plan.txt"])

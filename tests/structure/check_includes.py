@@ -18,12 +18,13 @@ MAY_INCLUDE = {
     "balancer/key": ["common"],
     "balancer/cluster": ["common", "balancer/key"],
     "balancer/source": ["common", "balancer/key", "balancer/cluster"],
+    "migrations/mongo": ["common", "balancer/key", "balancer/cluster"],
     "balancer/policy": ["common", "balancer/key", "balancer/cluster"],
     "balancer/plan": ["common", "balancer/key", "balancer/cluster", "balancer/policy"],
     "balancer/answer": ["common", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
     "balancer/report": ["common", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
     "balancer/cli": ["common", "common/config", "balancer/key", "balancer/cluster", "balancer/source",
-                     "balancer/policy", "balancer/plan", "balancer/answer", "balancer/report"],
+                     "balancer/policy", "balancer/plan", "balancer/answer", "balancer/report", "migrations/mongo"],
     "balancer": ["balancer/cli"],
 }
 
