@@ -24,6 +24,7 @@ static const struct cli_command commands[] = {
     {"zones", "show zone ranges, and check them for faults", cmd_zones},
     {"route", "which chunks and shards a query reaches", cmd_route},
     {"snapshot", "capture a cluster's metadata into one file, --anonymize to share it", cmd_snapshot},
+    {"sandbox", "serve a snapshot as a simulated cluster", cmd_sandbox},
     {"hash", "the hashed shard key value of a value", cmd_hash},
     {"config", "validate a configuration file", cmd_config},
 };

@@ -32,6 +32,7 @@ int cmd_drain(int argc, char **argv, struct err *err);
 int cmd_zones(int argc, char **argv, struct err *err);
 int cmd_route(int argc, char **argv, struct err *err);
 int cmd_snapshot(int argc, char **argv, struct err *err);
+int cmd_sandbox(int argc, char **argv, struct err *err);
 int cmd_hash(int argc, char **argv, struct err *err);
 int cmd_config(int argc, char **argv, struct err *err);
 

@@ -21,6 +21,8 @@ OWN = {
     "drain": SOURCE,
     "zones": SOURCE,
     "route": SOURCE,
+    "snapshot": ("--snapshot", "--dump", "--uri", "--anonymize"),
+    "sandbox": ("--snapshot", "--dump", "--port", "--server-version", "--bandwidth", "--latency", "--speed"),
     "hash": (),
     "config": (),
 }

@@ -19,12 +19,13 @@ MAY_INCLUDE = {
     "balancer/cluster": ["common", "balancer/key"],
     "balancer/source": ["common", "balancer/key", "balancer/cluster"],
     "migrations/mongo": ["common", "balancer/key", "balancer/cluster"],
+    "sandbox": ["common", "balancer/key"],
     "balancer/policy": ["common", "balancer/key", "balancer/cluster"],
     "balancer/plan": ["common", "balancer/key", "balancer/cluster", "balancer/policy"],
     "balancer/answer": ["common", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
     "balancer/report": ["common", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
     "balancer/cli": ["common", "common/config", "balancer/key", "balancer/cluster", "balancer/source",
-                     "balancer/policy", "balancer/plan", "balancer/answer", "balancer/report", "migrations/mongo"],
+                     "balancer/policy", "balancer/plan", "balancer/answer", "balancer/report", "migrations/mongo", "sandbox"],
     "balancer": ["balancer/cli"],
 }
 
@@ -40,7 +41,7 @@ IMPURE = re.compile(
 
 
 def sources():
-    for top in ("common", "balancer", "migrations"):
+    for top in ("common", "balancer", "migrations", "sandbox"):
         for folder, _, files in os.walk(os.path.join(ROOT, top)):
             for name in sorted(files):
                 if name.endswith((".c", ".h")):
