@@ -203,9 +203,7 @@ class Checker:
         self.expect(c.get("chunks", before) == before, where, "chunks is not the sum over its shards")
         if not any(m.get("openMax") for m in migrations):
             self.expect(after == before + parts, where, f"{before} chunks and {parts} cuts, but {after} chunks after")
-        # Where sizes are assumed, a chunk that is cut becomes two of the assumed size.
-        assumed = c.get("sizesAssumed") and parts > 0
-        if not assumed and all(s["bytes"] is not None and s["bytesAfter"] is not None for s in c["shards"]):
+        if all(s["bytes"] is not None and s["bytesAfter"] is not None for s in c["shards"]):
             before, after = (sum(s[k] for s in c["shards"]) for k in ("bytes", "bytesAfter"))
             self.expect(before == after, where, f"{before} bytes before, {after} after")
         for m in migrations:
