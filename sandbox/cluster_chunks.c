@@ -208,14 +208,6 @@ void sb_chunk_history_reset(struct chunk *ch, struct stamp when)
     sb_chunk_changed(ch);
 }
 
-guint sb_chunks_on(const struct coll *k, const struct shard *s)
-{
-    guint n = 0;
-    for (guint i = 0; i < k->chunks->len; i++)
-        n += ((const struct chunk *)k->chunks->pdata[i])->shard == s;
-    return n;
-}
-
 /* Cuts off what lies above `at` into a new chunk; data by where `at` lies. */
 static struct chunk *cut_once(struct chunk *ch, struct bound *at)
 {

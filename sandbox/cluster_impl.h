@@ -243,7 +243,6 @@ void sb_chunk_set_version(struct chunk *ch, uint64_t version);
 void sb_chunk_placed(struct chunk *ch, struct shard *to, struct stamp when);
 void sb_chunk_history_reset(struct chunk *ch, struct stamp when);
 uint64_t sb_version_major(uint64_t version); /* the next major, minor 0 */
-guint sb_chunks_on(const struct coll *k, const struct shard *s);
 /* Cuts a chunk at points inside it, ascending; the first piece stays `ch`. Versions are not touched. New
  * chunks are appended to `ret` (NULL: not wanted), `ch` first. */
 void sb_chunk_cut(struct chunk *ch, struct bound **at, guint n, GPtrArray *ret);

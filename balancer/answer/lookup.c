@@ -71,17 +71,6 @@ GBytes *lookup_global_max(const struct collection *coll)
     return g_byte_array_free_to_bytes(enc);
 }
 
-const uint8_t *lookup_chunk_end(const struct chunks *ch, uint32_t chunk, const GBytes *global,
-                                uint32_t *ret_len)
-{
-    if (chunk + 1 < ch->n)
-        return chunk_enc(ch, chunk + 1, ret_len);
-    gsize len;
-    const uint8_t *end = g_bytes_get_data((GBytes *)global, &len);
-    *ret_len = (uint32_t)len;
-    return end;
-}
-
 static int cmp_bytes(GBytes *a, const uint8_t *key, uint32_t len)
 {
     gsize alen;

@@ -28,10 +28,6 @@ struct chunk_zone {
 };
 struct chunk_zone lookup_chunk_zone(const struct collection *coll, uint32_t chunk);
 
-/* The encoded end of a chunk: the next one's min, or the global maximum `global`. Borrowed. */
-const uint8_t *lookup_chunk_end(const struct chunks *ch, uint32_t chunk, const GBytes *global,
-                                uint32_t *ret_len);
-
 /* The encoded global maximum of the collection's key. */
 GBytes *lookup_global_max(const struct collection *coll);
 

@@ -44,11 +44,13 @@ static bool slot_waits(const struct projection *pr, const struct coll_projection
 {
     const placement *p = c->place;
     enum load_unit unit = pr->policy->unit;
-    uint32_t zone = p->slots[slot].zone, sharing;
+    uint32_t zone = p->slots[slot].zone;
     const int64_t *load =
         unit == LOAD_BYTES ? p->shard_bytes : p->slot_chunks + (size_t)slot * pr->cl->n_shards;
-    int64_t ideal, most = INT64_MIN, least = INT64_MAX;
-    if (!policy_share(facts, p, unit, slot, &ideal, &sharing))
+    int64_t most = INT64_MIN, least = INT64_MAX;
+    struct evenness e;
+    pr->policy->judge(facts, p, slot, &e);
+    if (e.verdict == EVEN_UNSHARED)
         return false;
     for (uint16_t s = 0; s < pr->cl->n_shards; s++) {
         bool receives = policy_receiver(facts, p, unit, s, zone) == RECEIVER_OK;
@@ -57,10 +59,9 @@ static bool slot_waits(const struct projection *pr, const struct coll_projection
         if (placement_first(p, slot, s) != ENTRY_NONE)
             most = MAX(most, load[s]);
     }
-    if (most <= ideal || least >= ideal)
+    if (most <= e.ideal || least >= e.ideal)
         return false;
-    int64_t threshold = c->threshold_bytes > 0 ? c->threshold_bytes : 3 * c->max_chunk_bytes;
-    return unit == LOAD_CHUNKS || most - least >= threshold;
+    return unit == LOAD_CHUNKS || most - least >= e.threshold;
 }
 
 /* Whether a collection with nothing to do while all shards are free may have something when some are not. */
