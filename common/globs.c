@@ -4,6 +4,7 @@
 struct globs {
     GPtrArray *in;  /* GPatternSpec */
     GPtrArray *out; /* the same, without the '!' */
+    GPtrArray *all; /* char *, as they were added */
 };
 
 static void spec_free(gpointer p)
@@ -16,6 +17,7 @@ globs *globs_new(void)
     globs *g = g_new0(globs, 1);
     g->in = g_ptr_array_new_with_free_func(spec_free);
     g->out = g_ptr_array_new_with_free_func(spec_free);
+    g->all = g_ptr_array_new_with_free_func(g_free);
     return g;
 }
 
@@ -25,6 +27,7 @@ void globs_free(globs *g)
         return;
     g_ptr_array_unref(g->in);
     g_ptr_array_unref(g->out);
+    g_ptr_array_unref(g->all);
     g_free(g);
 }
 
@@ -37,7 +40,13 @@ bool globs_add(globs *g, const char *pattern, struct err *err)
     if (!g_utf8_validate(rest, -1, NULL))
         return err_set(err, ERR_USAGE, "pattern '%s' is not valid UTF-8", pattern);
     g_ptr_array_add(excludes ? g->out : g->in, g_pattern_spec_new(rest));
+    g_ptr_array_add(g->all, g_strdup(pattern));
     return true;
+}
+
+const GPtrArray *globs_patterns(const globs *g)
+{
+    return g->all;
 }
 
 bool globs_empty(const globs *g)

@@ -8,6 +8,7 @@
 
 #include "common/err.h"
 
+#include <glib.h>
 #include <stdbool.h>
 
 typedef struct globs globs;
@@ -18,6 +19,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(globs, globs_free)
 
 /* Adds a pattern, copied; "!p" excludes. An empty pattern, "!" alone, or invalid UTF-8 is ERR_USAGE. */
 bool globs_add(globs *g, const char *pattern, struct err *err);
+
+/* What was added, in order (char *); borrowed. */
+const GPtrArray *globs_patterns(const globs *g);
 
 /* Whether nothing was added: then every name matches. */
 bool globs_empty(const globs *g);

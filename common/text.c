@@ -208,3 +208,22 @@ bool text_parse_int(const char *s, int64_t min, int64_t max, int64_t *ret, struc
     *ret = x;
     return true;
 }
+
+bool text_parse_clock(const char *s, int *ret_minutes)
+{
+    int part[2] = {0, 0};
+    for (int i = 0; i < 2; i++) {
+        while (g_ascii_isspace(*s))
+            s++;
+        if (!g_ascii_isdigit(*s))
+            return false;
+        for (; g_ascii_isdigit(*s) && part[i] < 100; s++)
+            part[i] = part[i] * 10 + g_ascii_digit_value(*s);
+        if (i == 0 && *s++ != ':')
+            return false;
+    }
+    if (part[0] >= 24 || part[1] >= 60)
+        return false;
+    *ret_minutes = part[0] * 60 + part[1];
+    return true;
+}

@@ -37,3 +37,7 @@ bool text_parse_duration(const char *s, int64_t *ret_ms, struct err *err);
 
 /* A whole number in [min, max], decimal, nothing before or behind it. ERR_USAGE on failure. */
 bool text_parse_int(const char *s, int64_t min, int64_t max, int64_t *ret, struct err *err);
+
+/* A time of day, read as leniently as the server reads its windows: "23:00", "9:5", " 9:05:30"; what stands
+ * behind the minutes is not looked at. Minutes since midnight, 0..1439. */
+bool text_parse_clock(const char *s, int *ret_minutes);

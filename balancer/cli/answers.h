@@ -6,7 +6,7 @@
 #pragma once
 
 #include "balancer/cli/cli.h"
-#include "balancer/report/json_writer.h"
+#include "common/json_writer.h"
 #include "balancer/report/page.h"
 
 #include <bson/bson.h>

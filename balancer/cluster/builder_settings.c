@@ -2,54 +2,98 @@
 /* config.settings. What the server would refuse to work with is kept as the reason why, not as a fault of the
  * input: it is for the plan to say that the server would skip every round. */
 #include "balancer/cluster/builder_private.h"
+#include "common/text.h"
 
 #include <string.h>
 
 #define MIB ((int64_t)1024 * 1024)
 
-/* Reads "hh:mm" as leniently as the server: "9:00" and "7:5" too. What stands behind is not looked at. */
-static bool parse_time(const char *s, int *ret_minutes)
+/* Fields of a window as they stand in the document. */
+struct window_doc {
+    const char *day; /* borrowed; NULL: absent */
+    int start, stop; /* minutes; -1: absent */
+};
+
+/* NULL, or what is wrong with it. */
+static const char *read_window_doc(const bson_iter_t *window, struct window_doc *ret)
 {
-    int part[2] = {0, 0};
-    for (int i = 0; i < 2; i++) {
-        while (g_ascii_isspace(*s))
-            s++;
-        if (!g_ascii_isdigit(*s))
-            return false;
-        for (; g_ascii_isdigit(*s) && part[i] < 100; s++)
-            part[i] = part[i] * 10 + g_ascii_digit_value(*s);
-        if (i == 0 && *s++ != ':')
-            return false;
+    bson_iter_t it;
+    const char *text;
+    *ret = (struct window_doc){NULL, -1, -1};
+    if (!BSON_ITER_HOLDS_DOCUMENT(window) || !bson_iter_recurse(window, &it))
+        return "activeWindow is not a document";
+    while (bson_iter_next(&it)) {
+        int *to = strcmp(bson_iter_key(&it), "start") == 0  ? &ret->start
+                  : strcmp(bson_iter_key(&it), "stop") == 0 ? &ret->stop
+                                                            : NULL;
+        if (to != NULL && (!field_text(&it, &text) || !text_parse_clock(text, to)))
+            return "start or stop of activeWindow is not a time of day such as \"23:00\"";
+        if (strcmp(bson_iter_key(&it), "day") == 0 && !field_text(&it, &ret->day))
+            return "day of activeWindowDOW is not a string";
     }
-    *ret_minutes = part[0] * 60 + part[1];
-    return part[0] < 24 && part[1] < 60;
+    if (!walk_complete(&it))
+        return "corrupt BSON";
+    if (ret->start < 0 || ret->stop < 0)
+        return "activeWindow needs both start and stop";
+    return ret->start == ret->stop ? "activeWindow starts when it stops" : NULL;
+}
+
+static char *clock_text(int minutes)
+{
+    return g_strdup_printf("%02d:%02d", minutes / 60, minutes % 60);
 }
 
 static const char *read_window(const bson_iter_t *window, struct cluster_settings *s)
 {
-    bson_iter_t it;
-    const char *text;
-    int start = -1, stop = -1;
-    if (!BSON_ITER_HOLDS_DOCUMENT(window) || !bson_iter_recurse(window, &it))
-        return "activeWindow is not a document";
-    while (bson_iter_next(&it)) {
-        int *to = strcmp(bson_iter_key(&it), "start") == 0  ? &start
-                  : strcmp(bson_iter_key(&it), "stop") == 0 ? &stop
-                                                            : NULL;
-        if (to != NULL && (!field_text(&it, &text) || !parse_time(text, to)))
-            return "start or stop of activeWindow is not a time of day such as \"23:00\"";
-    }
-    if (!walk_complete(&it))
-        return "corrupt BSON";
-    if (start < 0 || stop < 0)
-        return "activeWindow needs both start and stop";
-    if (start == stop)
-        return "activeWindow starts when it stops";
+    struct window_doc d;
+    const char *fault = read_window_doc(window, &d);
+    if (fault != NULL)
+        return fault;
     g_free(s->window_start);
     g_free(s->window_stop);
-    s->window_start = g_strdup_printf("%02d:%02d", start / 60, start % 60);
-    s->window_stop = g_strdup_printf("%02d:%02d", stop / 60, stop % 60);
+    s->window_start = clock_text(d.start);
+    s->window_stop = clock_text(d.stop);
     return NULL;
+}
+
+static bool is_weekday(const char *name)
+{
+    static const char *const days[] = {"Sunday",   "Monday", "Tuesday",  "Wednesday",
+                                       "Thursday", "Friday", "Saturday", NULL};
+    return name != NULL && g_strv_contains(days, name);
+}
+
+static void day_window_clear(void *data)
+{
+    struct cluster_day_window *w = data;
+    g_free(w->day);
+    g_free(w->start);
+    g_free(w->stop);
+}
+
+/* activeWindowDOW, an array of {day, start, stop}; an empty one is as none. */
+static const char *read_day_windows(const bson_iter_t *list, struct cluster_settings *s)
+{
+    bson_iter_t it;
+    const char *fault = NULL;
+    if (!BSON_ITER_HOLDS_ARRAY(list) || !bson_iter_recurse(list, &it))
+        return "activeWindowDOW is not an array";
+    g_clear_pointer(&s->day_windows, g_array_unref);
+    while (fault == NULL && bson_iter_next(&it)) {
+        struct window_doc d;
+        fault = read_window_doc(&it, &d);
+        if (fault == NULL && !is_weekday(d.day))
+            fault = "activeWindowDOW has an entry whose day is none of Sunday to Saturday";
+        if (fault != NULL)
+            break;
+        if (s->day_windows == NULL) {
+            s->day_windows = g_array_new(FALSE, FALSE, sizeof(struct cluster_day_window));
+            g_array_set_clear_func(s->day_windows, day_window_clear);
+        }
+        const struct cluster_day_window w = {g_strdup(d.day), clock_text(d.start), clock_text(d.stop)};
+        g_array_append_val(s->day_windows, w);
+    }
+    return fault != NULL || walk_complete(&it) ? fault : "corrupt BSON";
 }
 
 /* The fields of {_id: "balancer"} before they are weighed against each other. */
@@ -73,6 +117,8 @@ static const char *read_balancer_field(const bson_iter_t *it, struct cluster_set
                                                         : "attemptToBalanceJumboChunks is not a boolean";
     if (strcmp(name, "activeWindow") == 0)
         return read_window(it, s);
+    if (strcmp(name, "activeWindowDOW") == 0)
+        return read_day_windows(it, s);
     return NULL;
 }
 

@@ -143,6 +143,7 @@ void cluster_free(cluster *c)
     g_free(c->collections);
     g_free(c->settings.window_start);
     g_free(c->settings.window_stop);
+    g_clear_pointer(&c->settings.day_windows, g_array_unref);
     g_free(c->settings.invalid);
     g_free(c->server_version);
     g_array_unref(c->history);

@@ -136,6 +136,12 @@ void chunks_clear(struct chunks *ch); /* frees the columns, zeroes the struct */
 
 enum balancer_mode { BALANCER_FULL, BALANCER_AUTOSPLIT_ONLY, BALANCER_OFF };
 
+/* An entry of activeWindowDOW: times "HH:MM"; start > stop is early and late on that same day. */
+struct cluster_day_window {
+    char *day; /* "Monday", ... */
+    char *start, *stop;
+};
+
 /* config.settings, defaults filled in. */
 struct cluster_settings {
     int64_t chunk_bytes; /* the chunk size, bytes; `chunk_bytes_given`: a document set it */
@@ -144,7 +150,9 @@ struct cluster_settings {
     bool attempt_jumbo; /* attemptToBalanceJumboChunks */
     bool wait_for_delete;
     char *window_start, *window_stop; /* NULL: no window */
-    char *invalid;                    /* why the server would skip every round; NULL: valid */
+    /* struct cluster_day_window, 8.3+; NULL: none, else window_start counts for nothing. */
+    GArray *day_windows;
+    char *invalid; /* why the server would skip every round; NULL: valid */
 };
 
 /* What config.changelog tells of one past migration. */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* encode.h - BSON values as byte strings that memcmp orders exactly as the server orders the values.
- * Owns: the encoding (private to this process, never stored or sent) and the packed form, from which the
- * bound's BSON comes back byte for byte. Never: does I/O, applies a collation, or knows collections. Order:
- * canonical type, then field name (inside documents), then value; see docs/key-order.md for the layout.
+ * Owns: the encoding (private to this program, never sent; plan/content_id.h hashes it and the journal stores
+ * it, so that a change of it needs a step of the journal's schema and makes old plan files stale) and the
+ * packed form, from which the bound's BSON comes back byte for byte. Never: does I/O, applies a collation, or
+ * knows collections. Order: canonical type, then field name (inside documents), then value; see
+ * docs/key-order.md for the layout.
  *   encoding of a bound = encodings of its values, in order; each is self-delimiting, so that a compound
  * bound compares field by field, and the encoding of a prefix of its fields is a byte prefix of it. int32,
  * int64, double and Decimal128 of equal value have equal encodings; so have -0.0 and 0, all NaNs, string and

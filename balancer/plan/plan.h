@@ -2,7 +2,7 @@
 /* plan.h - a plan: what would be split and moved, in which round, why, what stays, and what it takes.
  * Owns: everything that a report shows, computed once; the model it was made from must outlive it.
  * Never: does I/O or knows formats.
- * Ranges are half-open. Same model, options and seed: same plan, same planId.
+ * Ranges are half-open. Same model, options and seed: same plan, same planId (content_id.h).
  */
 #pragma once
 
@@ -51,7 +51,9 @@ struct plan_split {
     uint32_t round;
     const struct collection *coll;
     plan_bound min, max;
-    GPtrArray *at; /* plan_bound */
+    GPtrArray *at;    /* plan_bound */
+    uint16_t shard;   /* that holds the chunk */
+    uint64_t version; /* of the chunk */
     enum split_reason reason;
 };
 

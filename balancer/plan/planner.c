@@ -109,6 +109,8 @@ static void record_splits(struct projection *pr, struct coll_projection *c, uint
             .min = plan_arena_bound(pr->plan->arena, &min),
             .max = plan_arena_bound(pr->plan->arena, &max),
             .at = g_ptr_array_new(),
+            .shard = c->coll->chunks.shard[s->chunk],
+            .version = c->coll->chunks.version[s->chunk],
             .reason = s->reason,
         };
         for (guint k = 0; k < s->points_bson->len; k++)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "balancer/plan/summary.h"
 
+#include "balancer/plan/content_id.h"
+
 #include <string.h>
 
 /* The shares of one collection: each zone's load spread over its shards that stay, the rest over all that
@@ -203,51 +205,56 @@ void summary_fill(struct projection *pr)
     fill_lower_bounds(pr);
 }
 
-static void hash_text(GChecksum *sum, const char *s)
+static void add_split(content_id *c, const plan *p, const struct plan_split *s)
 {
-    g_checksum_update(sum, (const guchar *)s, (gssize)strlen(s) + 1);
+    g_autofree char *version = collection_version_text(s->coll, s->version);
+    const struct content_step step = {
+        .round = s->round,
+        .ns = s->coll->ns,
+        .key = s->coll->key,
+        .min = s->min,
+        .max = s->max,
+        .at = (const plan_bound *)s->at->pdata,
+        .n_at = s->at->len,
+        .from = p->cl->shards[s->shard].id,
+        .version = version,
+        .reason = split_reason_text(s->reason),
+        .bytes = SIZE_UNKNOWN,
+    };
+    content_id_add(c, &step);
 }
 
-static void hash_bound(GChecksum *sum, plan_bound b)
+static void add_move(content_id *c, const plan *p, const struct plan_migration *m)
 {
-    bson_t doc;
-    plan_bound_bson(b, &doc);
-    g_checksum_update(sum, b, doc.len);
-}
-
-static void hash_numbers(GChecksum *sum, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-static void hash_numbers(GChecksum *sum, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    g_autofree char *text = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    hash_text(sum, text);
+    g_autofree char *version = collection_version_text(m->coll, m->version);
+    const struct content_step step = {
+        .round = m->round,
+        .ns = m->coll->ns,
+        .key = m->coll->key,
+        .min = m->min,
+        .max = m->max,
+        .from = p->cl->shards[m->from].id,
+        .to = p->cl->shards[m->to].id,
+        .version = version,
+        .reason = move_reason_text(m->reason),
+        .zone = m->zone == ZONE_NONE ? NULL : cluster_zone_name(p->cl, m->zone),
+        .bytes = m->bytes,
+        .force_jumbo = m->force_jumbo,
+        .open_min = m->open_min,
+        .open_max = m->open_max,
+    };
+    content_id_add(c, &step);
 }
 
 char *plan_content_id(const plan *p)
 {
-    GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
-    hash_text(sum, p->policy->name);
-    for (guint i = 0; i < p->splits->len; i++) {
-        const struct plan_split *s = &g_array_index(p->splits, struct plan_split, i);
-        hash_numbers(sum, "split %u %u", s->round, s->at->len);
-        hash_text(sum, s->coll->ns);
-        hash_bound(sum, s->min);
-        for (guint k = 0; k < s->at->len; k++)
-            hash_bound(sum, s->at->pdata[k]);
+    content_id *c = content_id_new(p->policy->name);
+    for (guint r = 0; r < p->rounds->len; r++) {
+        const struct plan_round *round = &g_array_index(p->rounds, struct plan_round, r);
+        for (uint32_t i = 0; i < round->n_splits; i++)
+            add_split(c, p, &g_array_index(p->splits, struct plan_split, round->first_split + i));
+        for (uint32_t i = 0; i < round->n_migrations; i++)
+            add_move(c, p, &g_array_index(p->migrations, struct plan_migration, round->first_migration + i));
     }
-    for (guint i = 0; i < p->migrations->len; i++) {
-        const struct plan_migration *m = &g_array_index(p->migrations, struct plan_migration, i);
-        hash_numbers(sum, "move %u %d %d %d %d %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT, m->round,
-                     (int)m->reason, m->force_jumbo, m->open_max, m->open_min, m->version, m->bytes);
-        hash_text(sum, m->coll->ns);
-        hash_text(sum, p->cl->shards[m->from].id);
-        hash_text(sum, p->cl->shards[m->to].id);
-        hash_bound(sum, m->min);
-        hash_bound(sum, m->max);
-    }
-    char *id = g_strdup(g_checksum_get_string(sum));
-    g_checksum_free(sum);
-    return id;
+    return content_id_end(c);
 }

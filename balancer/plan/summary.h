@@ -13,5 +13,5 @@ void summary_fill(struct projection *pr);
  * excluded collections on draining shards. Fills plan->blocked. */
 void blocked_fill(struct projection *pr);
 
-/* The content hash: SHA-256 over everything that the plan would do. */
+/* The content hash, see content_id.h. */
 char *plan_content_id(const plan *p);

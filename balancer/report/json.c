@@ -3,8 +3,8 @@
  * (shards, splits, migrations, blocked, warnings) stand on one line each, so that line tools can work on them
  * and a plan of a million migrations stays small. */
 #include "balancer/key/show.h"
-#include "balancer/report/json_writer.h"
 #include "balancer/report/report.h"
+#include "common/json_writer.h"
 #include "common/text.h"
 
 enum { SCHEMA_VERSION = 1 };
@@ -106,8 +106,9 @@ static void write_collection(struct json_writer *w, const plan *p, const struct 
     json_end(w);
 }
 
-static void write_split(struct json_writer *w, const struct plan_split *s)
+static void write_split(struct json_writer *w, const plan *p, const struct plan_split *s)
 {
+    g_autofree char *version = collection_version_text(s->coll, s->version);
     json_object(w, true);
     json_put_string(w, "ns", s->coll->ns);
     put_bound(w, "min", s->min);
@@ -117,6 +118,8 @@ static void write_split(struct json_writer *w, const struct plan_split *s)
     for (guint i = 0; i < s->at->len; i++)
         write_bound(w, g_ptr_array_index(s->at, i));
     json_end(w);
+    put_shard(w, "shard", p, s->shard);
+    json_put_string(w, "version", version);
     json_put_string(w, "reason", split_reason_text(s->reason));
     json_end(w);
 }
@@ -149,7 +152,7 @@ static void write_round(struct json_writer *w, const plan *p, const struct plan_
     json_key(w, "splits");
     json_array(w, false);
     for (uint32_t i = 0; i < r->n_splits; i++)
-        write_split(w, &g_array_index(p->splits, struct plan_split, r->first_split + i));
+        write_split(w, p, &g_array_index(p->splits, struct plan_split, r->first_split + i));
     json_end(w);
     json_key(w, "migrations");
     json_array(w, false);

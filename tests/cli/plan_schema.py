@@ -73,7 +73,8 @@ COLLECTION = ({"ns": text, "shardKey": maybe(document), "status": one_of("balanc
 SHARD = ({"shard": text, "chunks": count, "bytes": maybe(count), "targetBytes": maybe(count), "chunksAfter": count,
           "bytesAfter": maybe(count)}, {"targetChunks": count})
 ROUND = ({"round": count, "splits": array, "migrations": array}, {})
-SPLIT = ({"ns": text, "min": document, "max": document, "at": array, "reason": one_of("zoneBoundary", "sessions")}, {})
+SPLIT = ({"ns": text, "min": document, "max": document, "at": array, "reason": one_of("zoneBoundary", "sessions")},
+         {"shard": text, "version": text})
 MIGRATION = ({"id": count, "ns": text, "min": document, "max": document, "from": text, "to": text, "version": text,
               "reason": one_of("drain", "zoneViolation", "imbalance"), "zone": maybe(text), "bytes": maybe(count),
               "forceJumbo": boolean, "why": text}, {"openMin": boolean, "openMax": boolean})

@@ -127,9 +127,14 @@ static uint32_t from_environment(const char *name, uint32_t otherwise)
 
 void scenario_for_all(char *(*property)(struct scenario *s))
 {
+    scenario_for_seeds(SCENARIO_SEEDS, property);
+}
+
+void scenario_for_seeds(uint32_t seeds, char *(*property)(struct scenario *s))
+{
     bool one = g_getenv("EVENKEEL_TEST_SEED") != NULL;
     uint32_t first = from_environment("EVENKEEL_TEST_SEED", 1);
-    uint32_t n = from_environment("EVENKEEL_TEST_SEEDS", one ? 1 : SCENARIO_SEEDS);
+    uint32_t n = from_environment("EVENKEEL_TEST_SEEDS", one ? 1 : seeds);
     for (uint32_t i = 0; i < n; i++) {
         struct scenario s;
         scenario_init(&s, first + i);

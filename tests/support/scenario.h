@@ -30,6 +30,8 @@ plan *scenario_plan(const struct scenario *s, const cluster *cl, const struct pl
 
 /* Runs a property over the seeds: it gives NULL, or what is wrong (freed here), which fails the test. */
 void scenario_for_all(char *(*property)(struct scenario *s));
+/* The same over that many. */
+void scenario_for_seeds(uint32_t seeds, char *(*property)(struct scenario *s));
 
 /* A property as a cmocka test. */
 #define PROPERTY(name)                                                                                       \

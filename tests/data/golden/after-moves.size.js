@@ -1,4 +1,4 @@
-// evenkeel 0.1.0, plan c5a3d954500f4fb274270ef405e8e04e4eef15a6f9203fa2d463e013952f63f2
+// evenkeel 0.1.0, plan 6335da8aabcb95866916517d5cc8428b53332ca5c8cb01ccca3d34da40a36154
 // source: snapshot tests/data/real-4.2/after-moves/snapshot.json; MongoDB 4.2.0; policy size
 // migrations: 19, splits: 0, rounds: 17
 //

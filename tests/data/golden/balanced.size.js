@@ -1,4 +1,4 @@
-// evenkeel 0.1.0, plan 2d7313ce5305df009e1f9d04a646cab4f1e7dd45c798c8c77b0563acfc05d17c
+// evenkeel 0.1.0, plan 9b14c4bbc95263f290b2b4f8183af728014e96593d07f48501930652bb354d1e
 // source: snapshot tests/data/real-4.2/balanced/snapshot.json; MongoDB 4.2.0; policy size
 // migrations: 1, splits: 0, rounds: 1
 //

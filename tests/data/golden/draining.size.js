@@ -1,4 +1,4 @@
-// evenkeel 0.1.0, plan 47316882b6555aa1e4fa86098e29f09462b1402752e5a7a87a4eb3e46d19fd3e
+// evenkeel 0.1.0, plan 9d8a986bb9a90a909dae7b6681b6928978937aae287d6faa316e692717516cc4
 // source: snapshot tests/data/real-4.2/draining/snapshot.json; MongoDB 4.2.0; policy size
 // migrations: 32, splits: 0, rounds: 19
 //

@@ -1,4 +1,4 @@
-// evenkeel 0.1.0, plan 30b938ba0f2fa87956595025e2ad6c5a1d685572f14e7418806bdeee90e912ef
+// evenkeel 0.1.0, plan b4e47f70797f15e0956206b92f5f3d33f38b890d722ddf638c187d4c2a3159ba
 // source: snapshot tests/data/real-4.2/imbalanced/snapshot.json; MongoDB 4.2.0; policy size
 // migrations: 18, splits: 1, rounds: 16
 //

@@ -17,7 +17,7 @@ static const struct setting_row {
     const char *invalid; /* a part of the reason; NULL: valid */
     int64_t chunk_mib;
     enum balancer_mode mode;
-    const char *window; /* "start-stop"; NULL: none */
+    const char *window; /* "start-stop", those of days behind it; NULL: none */
 } rows[] = {
     {"nothing, 4.2", "4.2.0", "", NULL, 64, BALANCER_FULL, NULL},
     {"nothing, 5.0", "5.0.9", "", NULL, 64, BALANCER_FULL, NULL},
@@ -74,10 +74,43 @@ static const struct setting_row {
      "time of day", 64, BALANCER_FULL, NULL},
     {"window is text", "4.2.0", "{'_id': 'balancer', 'activeWindow': '9:00-10:00'}", "activeWindow is not",
      64, BALANCER_FULL, NULL},
+    {"days", "8.3.0",
+     "{'_id': 'balancer', 'activeWindow': {'start': '1:00', 'stop': '2:00'}, 'activeWindowDOW': [{'day': "
+     "'Monday', 'start': '23:00', 'stop': '6:05'}, {'start': '9:00', 'stop': '10:00', 'day': 'Sunday'}]}",
+     NULL, 128, BALANCER_FULL, "01:00-02:00 Monday 23:00-06:05 Sunday 09:00-10:00"},
+    {"no days", "8.3.0", "{'_id': 'balancer', 'activeWindowDOW': []}", NULL, 128, BALANCER_FULL, NULL},
+    {"days are text", "8.3.0", "{'_id': 'balancer', 'activeWindowDOW': 'Monday'}", "is not an array", 128,
+     BALANCER_FULL, NULL},
+    {"a day is text", "8.3.0", "{'_id': 'balancer', 'activeWindowDOW': ['Monday']}", "is not a document", 128,
+     BALANCER_FULL, NULL},
+    {"a day is a number", "8.3.0",
+     "{'_id': 'balancer', 'activeWindowDOW': [{'day': 1, 'start': '9:00', 'stop': '10:00'}]}",
+     "is not a string", 128, BALANCER_FULL, NULL},
+    {"no such day", "8.3.0",
+     "{'_id': 'balancer', 'activeWindowDOW': [{'day': 'monday', 'start': '9:00', 'stop': '10:00'}]}",
+     "none of Sunday", 128, BALANCER_FULL, NULL},
+    {"a day without its name", "8.3.0",
+     "{'_id': 'balancer', 'activeWindowDOW': [{'start': '9:00', 'stop': '10:00'}]}", "none of Sunday", 128,
+     BALANCER_FULL, NULL},
+    {"a day of no length", "8.3.0",
+     "{'_id': 'balancer', 'activeWindowDOW': [{'day': 'Monday', 'start': '9:00', 'stop': '9:00'}]}",
+     "starts when it stops", 128, BALANCER_FULL, NULL},
     {"others are not looked at", "4.2.0",
      "{'_id': 'autosplit', 'enabled': 7}, {'value': 3}, {'_id': 5, 'mode': 1}", NULL, 64, BALANCER_FULL,
      NULL},
 };
+
+static char *windows_shown(const struct cluster_settings *s)
+{
+    char *text = s->window_start == NULL ? NULL : g_strconcat(s->window_start, "-", s->window_stop, NULL);
+    for (guint i = 0; s->day_windows != NULL && i < s->day_windows->len; i++) {
+        const struct cluster_day_window *w = &g_array_index(s->day_windows, struct cluster_day_window, i);
+        char *more = g_strdup_printf("%s %s %s-%s", text == NULL ? "" : text, w->day, w->start, w->stop);
+        g_free(text);
+        text = more;
+    }
+    return text;
+}
 
 static void test_settings(void **state)
 {
@@ -94,8 +127,7 @@ static void test_settings(void **state)
             fail_msg("%s: invalid: %s", row->name, s->invalid);
         if (s->chunk_bytes != row->chunk_mib * MIB || s->mode != row->mode)
             fail_msg("%s: %d bytes, mode %d", row->name, (int)s->chunk_bytes, (int)s->mode);
-        g_autofree char *window =
-            s->window_start == NULL ? NULL : g_strconcat(s->window_start, "-", s->window_stop, NULL);
+        g_autofree char *window = windows_shown(s);
         if (g_strcmp0(window, row->window) != 0)
             fail_msg("%s: window %s", row->name, window);
         bool warned = cluster_warning(cl, "unknownBalancerMode", NULL) != NULL;

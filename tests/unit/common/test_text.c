@@ -319,6 +319,39 @@ static void reads_whole_numbers(void **state)
     }
 }
 
+static void reads_times_of_day(void **state)
+{
+    static const struct {
+        const char *in;
+        int want; /* -1: refused */
+    } rows[] = {
+        {"0:00", 0},
+        {"23:59", 1439},
+        {"9:5", 545},
+        {" 9: 05:30", 545},
+        {"07:30x", 450},
+        {"24:00", -1},
+        {"9:60", -1},
+        {"9", -1},
+        {"", -1},
+        {":30", -1},
+        {"9:", -1},
+        {"9:x", -1},
+        {"-1:00", -1},
+        {"9.30", -1},
+        {"x9:30", -1},
+        {"00009:0030", 570},
+        {"9999999999999:0", -1},
+    };
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        int got = -1;
+        bool ok = text_parse_clock(rows[i].in, &got);
+        if (ok != (rows[i].want >= 0) || got != rows[i].want)
+            fail_msg("'%s': %d", rows[i].in, got);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +364,7 @@ int main(void)
         cmocka_unit_test(reads_bytes),
         cmocka_unit_test(reads_durations),
         cmocka_unit_test(reads_whole_numbers),
+        cmocka_unit_test(reads_times_of_day),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,7 +129,7 @@ static void test_schema(void **state)
     check_keys(doc, "collections.0.shards.0",
                "shard chunks bytes targetBytes chunksAfter bytesAfter targetChunks");
     check_keys(doc, "rounds.0", "round splits migrations");
-    check_keys(doc, "rounds.0.splits.0", "ns min max at reason");
+    check_keys(doc, "rounds.0.splits.0", "ns min max at shard version reason");
     check_keys(doc, "rounds.0.migrations.0",
                "id ns min max openMin openMax from to version reason zone bytes forceJumbo why");
     check_keys(doc, "summary",

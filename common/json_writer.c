@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "balancer/report/json_writer.h"
+#include "common/json_writer.h"
 
 #include "common/text.h"
 
