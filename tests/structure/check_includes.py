@@ -15,6 +15,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 MAY_INCLUDE = {
     "common": [],
     "common/config": ["common"],
+    "common/log": ["common"],
+    "common/notify": ["common"],
     "balancer/key": ["common"],
     "balancer/cluster": ["common", "balancer/key"],
     "balancer/source": ["common", "balancer/key", "balancer/cluster"],
@@ -24,8 +26,9 @@ MAY_INCLUDE = {
     "balancer/plan": ["common", "balancer/key", "balancer/cluster", "balancer/policy"],
     "balancer/answer": ["common", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
     "balancer/report": ["common", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
-    "balancer/cli": ["common", "common/config", "balancer/key", "balancer/cluster", "balancer/source",
-                     "balancer/policy", "balancer/plan", "balancer/answer", "balancer/report", "migrations/mongo", "sandbox"],
+    "balancer/cli": ["common", "common/config", "common/log", "common/notify", "balancer/key", "balancer/cluster", "balancer/source",
+                     "balancer/policy", "balancer/plan", "balancer/answer", "balancer/report",
+                     "migrations/mongo", "sandbox"],
     "balancer": ["balancer/cli"],
 }
 
