@@ -26,14 +26,15 @@ MAY_INCLUDE = {
     "balancer/plan": ["common", "balancer/key", "balancer/cluster", "balancer/policy"],
     "balancer/answer": ["common", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
     "balancer/report": ["common", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
+    "balancer/window": ["common", "common/config"],
     "balancer/cli": ["common", "common/config", "common/log", "common/notify", "balancer/key", "balancer/cluster", "balancer/source",
-                     "balancer/policy", "balancer/plan", "balancer/answer", "balancer/report",
+                     "balancer/policy", "balancer/plan", "balancer/answer", "balancer/report", "balancer/window",
                      "migrations/mongo", "sandbox"],
     "balancer": ["balancer/cli"],
 }
 
 # Libraries that must stay pure, and what they must not call.
-PURE = ["key", "cluster", "policy", "plan", "answer"]
+PURE = ["key", "cluster", "policy", "plan", "answer", "window"]
 IMPURE = re.compile(
     r"^(f?open(at|64)?|fdopen|freopen|read|pread|write|pwrite|close|fread|fwrite|fgets|fputs|fputc|putchar|puts|printf|"
     r"vprintf|fprintf|vfprintf|__(v?f?printf|fprintf|vfprintf)_chk|perror|socket|connect|accept|send|recv|poll|select|"
