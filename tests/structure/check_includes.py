@@ -27,10 +27,11 @@ MAY_INCLUDE = {
     "balancer/answer": ["common", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
     "balancer/report": ["common", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
     "balancer/window": ["common", "common/config"],
+    "migrations/work": ["common", "balancer/key", "balancer/cluster", "balancer/source", "balancer/policy", "balancer/plan"],
     "migrations/journal": ["common", "balancer/key"],
     "balancer/cli": ["common", "common/config", "common/log", "common/notify", "balancer/key", "balancer/cluster", "balancer/source",
                      "balancer/policy", "balancer/plan", "balancer/answer", "balancer/report", "balancer/window",
-                     "migrations/mongo", "migrations/journal", "sandbox"],
+                     "migrations/mongo", "migrations/work", "migrations/journal", "sandbox"],
     "balancer": ["balancer/cli"],
 }
 
