@@ -343,6 +343,37 @@ static void complete_databases(sb_cluster *c)
     }
 }
 
+static gint by_text(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* What a cluster is known by for its whole life: of the same snapshot always the same, whatever the order of
+ * its documents. Epochs that were made up here are left out. */
+static void make_cluster_id(const sb_cluster *c, bson_oid_t *ret)
+{
+    g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    GPtrArray *colls = g_hash_table_lookup(c->loaded, "collections");
+    uint8_t digest[32];
+    gsize len = sizeof digest;
+    for (guint i = 0; i < c->shards->len; i++)
+        g_ptr_array_add(parts, g_strconcat("shard ", ((const struct shard *)c->shards->pdata[i])->id, NULL));
+    for (guint i = 0; colls != NULL && i < colls->len; i++) {
+        bson_iter_t it;
+        char hex[25] = "";
+        const char *ns = sb_doc_string(colls->pdata[i], "_id");
+        if (bson_iter_init_find(&it, colls->pdata[i], "lastmodEpoch") && BSON_ITER_HOLDS_OID(&it))
+            bson_oid_to_string(bson_iter_oid(&it), hex);
+        g_ptr_array_add(parts, g_strconcat("collection ", ns != NULL ? ns : "", " ", hex, NULL));
+    }
+    g_ptr_array_sort(parts, by_text);
+    for (guint i = 0; i < parts->len; i++)
+        g_checksum_update(sum, parts->pdata[i], (gssize)strlen(parts->pdata[i]) + 1);
+    g_checksum_get_digest(sum, digest, &len);
+    bson_oid_init_from_data(ret, digest);
+}
+
 static void complete_version(sb_cluster *c)
 {
     GPtrArray *docs = g_hash_table_lookup(c->loaded, "version");
@@ -350,7 +381,7 @@ static void complete_version(sb_cluster *c)
         return;
     bson_t *doc = bson_new();
     bson_oid_t id;
-    sb_oid_next(c, &id);
+    make_cluster_id(c, &id);
     BSON_APPEND_INT32(doc, "_id", 1);
     if (!sb_since(c, 7, 0)) {
         BSON_APPEND_INT32(doc, "minCompatibleVersion", 5);

@@ -11,7 +11,8 @@
 #include <stdbool.h>
 
 /* Sorts an array of bson_t* in place, stably, by {a: 1, "b.c": -1}; where a path reaches an array, its
- * smallest element counts (its greatest, descending). Nothing changes on a fault. */
+ * smallest element counts (its greatest, descending). {$natural: 1} is the order they come in, {$natural: -1}
+ * the reverse. Nothing changes on a fault. */
 bool shape_sort(GPtrArray *docs, const bson_t *spec, struct fault *f);
 
 /* A projection of find, or $project and $unset: {a: 1, "b.c": 1}, {a: 0}; `computed` lets values be

@@ -11,6 +11,7 @@ struct order {
     unsigned n;
     const char *paths[MAX_FIELDS];
     bool descending[MAX_FIELDS];
+    bool backwards; /* {$natural: -1} */
 };
 
 struct sort_key {
@@ -27,12 +28,14 @@ static bool parse_order(const bson_t *spec, struct order *ret, struct fault *f)
     int64_t direction;
     bson_iter_init(&it, spec);
     while (bson_iter_next(&it)) {
-        if (strcmp(bson_iter_key(&it), "$natural") == 0)
-            continue;
         if (ret->n == MAX_FIELDS)
             return fault_say(f, SB_BAD_VALUE, "too many compound keys");
         if (!value_int64(&it, &direction) || (direction != 1 && direction != -1))
             return fault_say(f, SB_BAD_VALUE, "bad sort specification");
+        if (strcmp(bson_iter_key(&it), "$natural") == 0) {
+            ret->backwards = direction < 0;
+            continue;
+        }
         ret->paths[ret->n] = bson_iter_key(&it);
         ret->descending[ret->n++] = direction < 0;
     }
@@ -111,11 +114,22 @@ static int compare_keys(gconstpointer pa, gconstpointer pb, gpointer user)
     return a->position < b->position ? -1 : a->position > b->position;
 }
 
+static void turn_round(GPtrArray *docs)
+{
+    for (guint i = 0, j = docs->len; i + 1 < j; i++) {
+        gpointer last = docs->pdata[--j];
+        docs->pdata[j] = docs->pdata[i];
+        docs->pdata[i] = last;
+    }
+}
+
 bool shape_sort(GPtrArray *docs, const bson_t *spec, struct fault *f)
 {
     struct order order = {0};
     if (!parse_order(spec, &order, f))
         return false;
+    if (order.backwards)
+        turn_round(docs);
     if (order.n == 0 || docs->len < 2)
         return true;
     struct sort_key *keys = g_new(struct sort_key, docs->len);

@@ -49,8 +49,8 @@ const char *mongo_library_version(void)
     return mongoc_get_version();
 }
 
-/* The server's own code where the reply has one: libmongoc changes some (17, 13390). */
-static int64_t code_of(const bson_error_t *error, const bson_t *reply)
+/* libmongoc changes 17 and 13390, for instance. */
+int64_t mongo_code(const bson_error_t *error, const bson_t *reply)
 {
     bson_iter_t it;
     if (reply != NULL && bson_iter_init_find(&it, reply, "code") && BSON_ITER_HOLDS_NUMBER(&it))
@@ -58,7 +58,7 @@ static int64_t code_of(const bson_error_t *error, const bson_t *reply)
     return error->domain == MONGOC_ERROR_SERVER ? error->code : 0;
 }
 
-static bool is_login_failure(const bson_error_t *error, int64_t code)
+bool mongo_login_failed(const bson_error_t *error, int64_t code)
 {
     return (error->domain == MONGOC_ERROR_CLIENT && error->code == MONGOC_ERROR_CLIENT_AUTHENTICATE) ||
            error->domain == MONGOC_ERROR_SASL || error->domain == MONGOC_ERROR_SCRAM ||
@@ -74,8 +74,8 @@ bool mongo_broke(const bson_error_t *error)
 bool mongo_failed(const mongo_conn *c, const char *what, const bson_error_t *error, const bson_t *reply,
                   struct err *err)
 {
-    int64_t code = code_of(error, reply);
-    if (is_login_failure(error, code))
+    int64_t code = mongo_code(error, reply);
+    if (mongo_login_failed(error, code))
         return err_set(err, ERR_NO_PERMISSION,
                        "cannot log in to %s; check user, password, authSource and authMechanism in the URI",
                        c->name);
@@ -168,7 +168,7 @@ static bool open_client(mongo_conn *c, const mongoc_uri_t *uri, struct err *err)
         mongoc_server_description_destroy(server);
         return true;
     }
-    if (is_login_failure(&error, 0))
+    if (mongo_login_failed(&error, 0))
         return mongo_failed(c, "hello", &error, NULL, err);
     g_autofree char *reason = selection_reason(error.message);
     return err_set(err, ERR_UNAVAILABLE,

@@ -32,5 +32,10 @@ bool mongo_failed(const mongo_conn *c, const char *what, const bson_error_t *err
 /* Whether the connection broke, so that the same read may go well when it is tried again. */
 bool mongo_broke(const bson_error_t *error);
 
+/* The server's own code where the reply (may be NULL) has one: libmongoc changes some; 0: none. */
+int64_t mongo_code(const bson_error_t *error, const bson_t *reply);
+/* Whether user or password were refused. */
+bool mongo_login_failed(const bson_error_t *error, int64_t code);
+
 /* "1.23.1", of the library that runs. */
 const char *mongo_library_version(void);
