@@ -17,6 +17,14 @@ int err_exit_code(enum err_class cls)
     return exit_codes[cls];
 }
 
+enum err_class err_class_of(int exit_code)
+{
+    for (int cls = ERR_NONE + 1; cls < ERR_CLASS_COUNT; cls++)
+        if (exit_codes[cls] == exit_code)
+            return (enum err_class)cls;
+    return ERR_FAILED;
+}
+
 /* Copies text into the message, cut between characters and marked where it is too long. */
 static void store(struct err *err, const char *text)
 {

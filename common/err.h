@@ -49,3 +49,5 @@ static inline bool err_false(void)
 
 /* The exit code of a class; 0 for ERR_NONE. */
 int err_exit_code(enum err_class cls);
+/* The way back; ERR_FAILED for a code that is none of them, and for 0. */
+enum err_class err_class_of(int exit_code);

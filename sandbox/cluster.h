@@ -100,18 +100,19 @@ bool sb_cluster_range_size(sb_cluster *c, const char *ns, const bson_t *min, con
 
 /* The command evenkeelSandboxFault (database admin; only with sb_options.allow_faults, otherwise
  * CommandNotFound): {evenkeelSandboxFault: 1, kind: "...", command?, shard?, ns?, step?, code?, errmsg?, ms?,
- * factor?, at?, to?, times?: 1 (0: always), probability?: 1.0 (seeded)}  ->  {id: <long>, ok: 1} or, shorter,
- * {evenkeelSandboxFault: "<kind>", ...}. kind, and what it does: replyLostBefore   the next `command`
- * (default: any of this file's) is not carried out; the connection drops replyLostAfter    it is carried out;
- * then the connection drops instead of its reply errorCode         with `step` 1-6: the next migration fails
- * there as if its donor had met `code` and `errmsg`; without: the next `command` is answered with them and
- * not carried out stall             the next migration stands still for `ms` at the end of `step` (default 4)
- *   stepdown          the primary of `shard` steps down now and is back after `ms` (default 3000); "config":
- * the config servers, as configUnavailable configUnavailable the config servers have no primary for `ms`
- * (default 6000) shardUnreachable  the shard dies now, and is back after `ms` (0: when kind "clear" is given)
- *   slowShard         migrations from and to `shard` take `factor` times as long (default 10)
+ * factor?, at?, to?, bytes?, times?: 1 (0: always), probability?: 1.0 (seeded)}  ->  {id: <long>, ok: 1} or,
+ * shorter, {evenkeelSandboxFault: "<kind>", ...}. kind, and what it does: replyLostBefore   the next
+ * `command` (default: any of this file's) is not carried out; the connection drops replyLostAfter    it is
+ * carried out; then the connection drops instead of its reply errorCode         with `step` 1-6: the next
+ * migration fails there as if its donor had met `code` and `errmsg`; without: the next `command` is answered
+ * with them and not carried out stall             the next migration stands still for `ms` at the end of
+ * `step` (default 4) stepdown          the primary of `shard` steps down now and is back after `ms` (default
+ * 3000); "config": the config servers, as configUnavailable configUnavailable the config servers have no
+ * primary for `ms` (default 6000) shardUnreachable  the shard dies now, and is back after `ms` (0: when kind
+ * "clear" is given) slowShard         migrations from and to `shard` take `factor` times as long (default 10)
  *   chunkSplit        somebody splits the chunk of `ns` that holds the key `at`, there or (at a bound) in its
  * middle chunkMoved        somebody moves the chunk of `ns` that holds `at` to shard `to`, at once
+ *   chunkGrown        `bytes` of new data come into the chunk of `ns` that holds `at`, at once
  *   shardRemoved      somebody removes `shard`; its chunks are elsewhere at once
  *   clear             takes all faults back
  */

@@ -211,7 +211,7 @@ void sb_chunk_history_reset(struct chunk *ch, struct stamp when)
 /* Cuts off what lies above `at` into a new chunk; data by where `at` lies. */
 static struct chunk *cut_once(struct chunk *ch, struct bound *at)
 {
-    double fraction = sb_key_position(ch->min->doc, ch->max->doc, at->doc);
+    double fraction = sb_key_position(ch->coll, ch->min->doc, ch->max->doc, at->doc);
     int64_t documents = (int64_t)((double)ch->documents * fraction + 0.5);
     int64_t bytes = ch->documents > 0
                         ? (int64_t)((double)ch->bytes * ((double)documents / (double)ch->documents) + 0.5)

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#define GROWN_MAX ((int64_t)1 << 50)
 enum { STEPDOWN_MS = 3000, CONFIG_MS = 6000, STALL_STEP = 4, SLOW = 10 };
 
 /* Those that are honoured; the server has many more. */
@@ -240,6 +241,19 @@ static const char *act_split(sb_cluster *c, const bson_t *cmd, struct shard *s)
     return good ? NULL : "no chunk of 'ns' can be split at 'at'";
 }
 
+static const char *act_grow(sb_cluster *c, const bson_t *cmd, struct shard *s)
+{
+    struct bound *at;
+    struct chunk *ch = chunk_of(c, cmd, &at);
+    int64_t bytes = sb_doc_int(cmd, "bytes", 0);
+    (void)s;
+    sb_bound_unref(at);
+    if (ch == NULL || bytes <= 0 || bytes > GROWN_MAX)
+        return "no chunk of 'ns' holds 'at', or 'bytes' is out of range";
+    sb_chunk_grow(ch, bytes);
+    return NULL;
+}
+
 static void teleport(struct chunk *ch, struct shard *to)
 {
     struct move move = {.coll = ch->coll,
@@ -322,6 +336,7 @@ static const struct {
     {"slowShard", act_slow},
     {"chunkSplit", act_split},
     {"chunkMoved", act_move},
+    {"chunkGrown", act_grow},
     {"shardRemoved", act_remove},
     {"clear", act_clear},
 };

@@ -250,12 +250,13 @@ void sb_chunk_cut(struct chunk *ch, struct bound **at, guint n, GPtrArray *ret);
 /* cluster_middle.c: where inside a chunk a fraction of its documents ends */
 bool sb_key_at(const struct coll *k, const bson_t *min, const bson_t *max, double fraction,
                struct bound **ret);
-double sb_key_position(const bson_t *min, const bson_t *max, const bson_t *at);
+double sb_key_position(const struct coll *k, const bson_t *min, const bson_t *max, const bson_t *at);
 
 /* cluster_sizes.c */
 void sb_spread_sizes(sb_cluster *c);
 int64_t sb_max_chunk_bytes(const struct coll *k);
 void sb_grow(sb_cluster *c);
+void sb_chunk_grow(struct chunk *ch, int64_t bytes);
 void sb_orphans_add(struct coll *k, struct shard *s, struct bound *min, struct bound *max, int64_t bytes,
                     int64_t documents, int64_t delay_ms);
 void sb_orphans_free(void *orphans);

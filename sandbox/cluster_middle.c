@@ -219,16 +219,15 @@ bool sb_key_at(const struct coll *k, const bson_t *min, const bson_t *max, doubl
 }
 
 /* 0.5 where the bounds cannot be laid on a line: better half than nothing. */
-double sb_key_position(const bson_t *min, const bson_t *max, const bson_t *at)
+double sb_key_position(const struct coll *k, const bson_t *min, const bson_t *max, const bson_t *at)
 {
     bson_iter_t a, b, x;
     struct point from, to, p;
     if (!first_difference(min, max, &a, &b, NULL) || !bson_iter_init_find(&x, at, bson_iter_key(&a)))
         return 0.5;
-    /* whether the field is hashed does not matter much here: int64 values far out are */
-    bool wide = (BSON_ITER_HOLDS_INT64(&x) || BSON_ITER_HOLDS_INT64(&a) || BSON_ITER_HOLDS_INT64(&b)) &&
-                (BSON_ITER_HOLDS_INT64(&a) ? fabs((double)bson_iter_int64(&a)) : 1e18) > 1e17;
-    if (!line_of(&a, &b, wide, &from, &to) || to.at <= from.at)
+    int field = key_pattern_find(k->key, bson_iter_key(&a));
+    bool hashed = field >= 0 && k->key->fields[field].hashed;
+    if (!line_of(&a, &b, hashed, &from, &to) || to.at <= from.at)
         return 0.5;
     p = point_of(&x);
     if (p.type != from.type && !(is_number(p.type) && is_number(from.type)))

@@ -349,8 +349,8 @@ static void plan_time(struct migration *m)
 static void measure(struct migration *m)
 {
     struct chunk *ch = sb_chunk_at(m->move.coll, m->move.min);
-    double from = sb_key_position(ch->min->doc, ch->max->doc, m->move.min->doc);
-    double to = sb_key_position(ch->min->doc, ch->max->doc, m->move.max->doc);
+    double from = sb_key_position(ch->coll, ch->min->doc, ch->max->doc, m->move.min->doc);
+    double to = sb_key_position(ch->coll, ch->min->doc, ch->max->doc, m->move.max->doc);
     if (sb_bound_cmp(ch->min, m->move.min) == 0)
         from = 0;
     if (sb_bound_cmp(ch->max, m->move.max) == 0)

@@ -136,6 +136,13 @@ int64_t sb_max_chunk_bytes(const struct coll *k)
     return CLAMP(mb, 1, 1024) * MIB;
 }
 
+void sb_chunk_grow(struct chunk *ch, int64_t bytes)
+{
+    int64_t size = ch->documents > 0 ? MAX(ch->bytes / ch->documents, 1) : DOCUMENT_SIZE;
+    ch->bytes += bytes;
+    ch->documents += bytes / size;
+}
+
 /* New data since the last look, in chunks that chance picks. */
 void sb_grow(sb_cluster *c)
 {
@@ -150,9 +157,7 @@ void sb_grow(sb_cluster *c)
     for (int i = 0; i < GROWING_CHUNKS; i++) {
         struct chunk *ch = c->chunks->pdata[g_rand_int_range(c->rand, 0, (gint32)c->chunks->len)];
         int64_t share = i + 1 < GROWING_CHUNKS ? bytes / (GROWING_CHUNKS - i) : bytes;
-        int64_t size = ch->documents > 0 ? MAX(ch->bytes / ch->documents, 1) : DOCUMENT_SIZE;
-        ch->bytes += share;
-        ch->documents += share / size;
+        sb_chunk_grow(ch, share);
         bytes -= share;
     }
 }
@@ -239,8 +244,10 @@ int64_t sb_cluster_orphan_documents(const sb_cluster *c, const char *ns, const c
 /* The part of a chunk that lies in [min, max), 0 to 1. */
 static double overlap(const struct chunk *ch, const struct bound *min, const struct bound *max)
 {
-    double from = sb_bound_cmp(min, ch->min) <= 0 ? 0 : sb_key_position(ch->min->doc, ch->max->doc, min->doc);
-    double to = sb_bound_cmp(ch->max, max) <= 0 ? 1 : sb_key_position(ch->min->doc, ch->max->doc, max->doc);
+    double from =
+        sb_bound_cmp(min, ch->min) <= 0 ? 0 : sb_key_position(ch->coll, ch->min->doc, ch->max->doc, min->doc);
+    double to =
+        sb_bound_cmp(ch->max, max) <= 0 ? 1 : sb_key_position(ch->coll, ch->min->doc, ch->max->doc, max->doc);
     return MAX(to - from, 0);
 }
 

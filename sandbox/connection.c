@@ -7,7 +7,10 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
     UNSENT_MAX = 64 * 1024 * 1024, /* above this nothing more is answered, */
@@ -198,12 +201,16 @@ static void happened(struct bufferevent *bev, short what, void *user)
     }
 }
 
-/* Reading begins with a header's worth of bytes; the mark moves with each message that is incomplete. */
+/* Reading begins with a header's worth of bytes; the mark moves with each message that is incomplete. Nothing
+ * is held back to be sent with more: the end of a large reply would wait until its beginning is acknowledged.
+ */
 void connection_new(server *s, evutil_socket_t fd, const char *address)
 {
     struct bufferevent *bev = NULL;
     SSL *ssl = s->tls == NULL ? NULL : SSL_new(s->tls);
+    const int on = 1;
     evutil_make_socket_nonblocking(fd);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (s->tls == NULL)
         bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
     else if (ssl != NULL)

@@ -155,10 +155,10 @@ struct cluster_settings {
     char *invalid; /* why the server would skip every round; NULL: valid */
 };
 
-/* What config.changelog tells of one past migration. */
+/* What config.changelog, or the journal, tells of one past migration. */
 struct past_migration {
     int64_t ended_ms; /* unix time */
-    double seconds;   /* all steps on the donor */
+    double seconds;   /* all steps on the donor; the journal's: from the command to its end */
     int64_t bytes;    /* cloned; SIZE_UNKNOWN */
 };
 
@@ -181,11 +181,12 @@ typedef struct cluster {
     char *server_version;                         /* "7.0.14"; NULL: not known */
     int server_major, server_minor, server_patch; /* 0 0 0: not known */
     int64_t taken_at_ms;                          /* 0: not known */
-    GArray *history;     /* struct past_migration, oldest first; at most the newest 10,000 */
-    GArray *warnings;    /* struct warning, in the order found */
-    GPtrArray *first_ns; /* collections to look at first (`imbalanced_cache`), char*; empty mostly */
-    GPtrArray *tags;     /* bson_t*, every config.tags document as read, in input order */
-    int64_t key_bytes;   /* all arenas together, for the memory report */
+    GArray *history;      /* struct past_migration, oldest first; at most the newest 10,000 */
+    bool history_is_ours; /* it is the journal's: estimate_prefer() */
+    GArray *warnings;     /* struct warning, in the order found */
+    GPtrArray *first_ns;  /* collections to look at first (`imbalanced_cache`), char*; empty mostly */
+    GPtrArray *tags;      /* bson_t*, every config.tags document as read, in input order */
+    int64_t key_bytes;    /* all arenas together, for the memory report */
 } cluster;
 
 void cluster_free(cluster *c);

@@ -6,7 +6,8 @@
 static const struct estimate defaults = {
     .latency = 1.0, .seconds_per_byte = 1.0 / (20 * 0x1p20), .low = 0.5, .high = 4.0, .basis = TIME_DEFAULT};
 
-enum { LEAST_HISTORY = 3 };
+/* How many times longer or shorter than the median, both as multiples of the model, is an outlier. */
+static const double OUTLIER = 8;
 
 double estimate_seconds(const struct estimate *e, int64_t bytes)
 {
@@ -53,27 +54,76 @@ static void fit_line(const GArray *used, struct estimate *e)
     e->seconds_per_byte = b;
 }
 
-struct estimate estimate_fit(const cluster *cl)
+/* Past migrations with a size and a time. */
+static GArray *useful(const GArray *history)
 {
-    g_autoptr(GArray) used = g_array_new(FALSE, FALSE, sizeof(struct past_migration));
-    for (guint i = 0; cl->history != NULL && i < cl->history->len; i++) {
-        const struct past_migration *m = &g_array_index(cl->history, struct past_migration, i);
+    GArray *used = g_array_new(FALSE, FALSE, sizeof(struct past_migration));
+    for (guint i = 0; history != NULL && i < history->len; i++) {
+        const struct past_migration *m = &g_array_index(history, struct past_migration, i);
         if (m->bytes >= 0 && m->seconds > 0)
             g_array_append_vals(used, m, 1);
     }
-    if (used->len < LEAST_HISTORY)
-        return defaults;
-    struct estimate e = {.basis = TIME_CHANGELOG};
-    fit_line(used, &e);
-    g_autoptr(GArray) ratios = g_array_new(FALSE, FALSE, sizeof(double));
+    return used;
+}
+
+static double ratio_of(const struct estimate *e, const struct past_migration *m)
+{
+    const double model = estimate_seconds(e, m->bytes);
+    return model > 0 ? m->seconds / model : 1;
+}
+
+/* How many times the model each took, sorted. */
+static GArray *ratios_of(const struct estimate *e, const GArray *used)
+{
+    GArray *ratios = g_array_sized_new(FALSE, FALSE, sizeof(double), used->len);
     for (guint i = 0; i < used->len; i++) {
-        const struct past_migration *m = &g_array_index(used, struct past_migration, i);
-        double model = estimate_seconds(&e, m->bytes);
-        double ratio = model > 0 ? m->seconds / model : 1;
+        const double ratio = ratio_of(e, &g_array_index(used, struct past_migration, i));
         g_array_append_val(ratios, ratio);
     }
     g_array_sort(ratios, cmp_double);
+    return ratios;
+}
+
+/* Without outliers, judged by a first line through all of them: it may be bent, but the odd ones are odd
+ * against the median still. All of them, where too few would be left. */
+static GArray *trimmed(const GArray *used)
+{
+    struct estimate by = {0};
+    fit_line(used, &by);
+    g_autoptr(GArray) ratios = ratios_of(&by, used);
+    const double median = quantile(ratios, 0.5);
+    GArray *kept = g_array_new(FALSE, FALSE, sizeof(struct past_migration));
+    for (guint i = 0; i < used->len; i++) {
+        const struct past_migration *m = &g_array_index(used, struct past_migration, i);
+        const double ratio = ratio_of(&by, m) / median;
+        if (ratio <= OUTLIER && ratio >= 1 / OUTLIER)
+            g_array_append_vals(kept, m, 1);
+    }
+    if (kept->len < ESTIMATE_LEAST)
+        g_array_append_vals(g_array_set_size(kept, 0), used->data, used->len);
+    return kept;
+}
+
+struct estimate estimate_fit(const cluster *cl)
+{
+    g_autoptr(GArray) all = useful(cl->history);
+    if (all->len < ESTIMATE_LEAST)
+        return defaults;
+    g_autoptr(GArray) used = trimmed(all);
+    struct estimate e = {.basis = cl->history_is_ours ? TIME_JOURNAL : TIME_CHANGELOG, .samples = used->len};
+    fit_line(used, &e);
+    g_autoptr(GArray) ratios = ratios_of(&e, used);
     e.low = MIN(quantile(ratios, 0.05), 1);
     e.high = MAX(quantile(ratios, 0.95), 1);
     return e;
+}
+
+void estimate_prefer(cluster *cl, const GArray *measured)
+{
+    g_autoptr(GArray) used = useful(measured);
+    if (used->len < ESTIMATE_LEAST)
+        return;
+    g_array_set_size(cl->history, 0);
+    g_array_append_vals(cl->history, used->data, used->len);
+    cl->history_is_ours = true;
 }

@@ -45,8 +45,8 @@ struct config_throttle {
 };
 
 struct config_listen {
-    char *host; /* without brackets; NULL: do not listen */
-    uint16_t port;
+    char *host;    /* without brackets; NULL: do not listen */
+    uint16_t port; /* 0, with a host: any free one */
 };
 
 /* start < stop: that stretch of each day; start > stop: over midnight, on the day it starts and the next. */
@@ -152,6 +152,10 @@ bool config_load(const char *path, config **ret, GPtrArray **ret_faults, struct 
 /* The same from `len` bytes of text; `name` stands for the file in messages. */
 bool config_parse(const char *name, const char *text, gsize len, config **ret, GPtrArray **ret_faults,
                   struct err *err);
+
+/* What a reload may not change (config_key.reload) is taken over from `old`. `ret_changed` gets the names of
+ * keys, borrowed from the table, in which the two differed. */
+void config_keep_fixed(config *fresh, const config *old, GPtrArray *ret_changed);
 
 /* Whether the file gave this key: "balancer.interval", "balancer.shards.shard0.weight", or a section as a
  * whole. */

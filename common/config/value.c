@@ -224,11 +224,11 @@ static bool read_mode(const struct value *v)
     return true;
 }
 
-/* Splits "host:port" and "[host]:port"; false where it is neither. */
+/* Splits "host:port" and "[host]:port"; false where it is neither. Port 0: any free one. */
 static bool split_listen(const char *text, char **ret_host, int64_t *ret_port)
 {
     const char *colon = strrchr(text, ':');
-    if (colon == NULL || colon == text || !text_parse_int(colon + 1, 1, 65535, ret_port, NULL))
+    if (colon == NULL || colon == text || !text_parse_int(colon + 1, 0, 65535, ret_port, NULL))
         return false;
     g_autofree char *host = g_strndup(text, (gsize)(colon - text));
     size_t len = strlen(host);

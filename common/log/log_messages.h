@@ -124,6 +124,9 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
       "client, find out who it is.")                                                                         \
     X(HTTP_FAILED, 6104, ERROR, HTTP, "http.failed",                                                         \
       "The HTTP side does not work; check http.listen, and http.tokenFile and its rights.")                  \
+    X(HTTP_EXPOSED, 6105, WARNING, HTTP, "http.exposed",                                                     \
+      "The HTTP side can be reached from other machines, and without TLS: whoever reaches it may read, and " \
+      "the token crosses the network in clear. Listen on loopback, with a proxy that speaks TLS in front.")  \
     X(JOURNAL_FAILED, 7001, ERROR, JOURNAL, "journal.failed",                                                \
       "The journal cannot be written, and no migration starts without it; check the disk's room and the "    \
       "rights of journal.path.")                                                                             \

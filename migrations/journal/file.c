@@ -94,11 +94,23 @@ bool journal_locate(const char *path, enum journal_mode mode, char **ret_real, b
     return true;
 }
 
+/* What root makes in the folder of the service's user (a command before the service's first start) must be
+ * the service's. SQLite gives its side files to the journal's owner by itself. */
+static void give_to_owner_of_folder(const char *real, int fd)
+{
+    struct stat folder;
+    g_autofree char *dir = g_path_get_dirname(real);
+    if (geteuid() == 0 && stat(dir, &folder) == 0 && folder.st_uid != 0 &&
+        fchown(fd, folder.st_uid, folder.st_gid) != 0)
+        g_debug("'%s' stays root's: %s", real, g_strerror(errno));
+}
+
 bool journal_create(const char *path, const char *real, struct err *err)
 {
     int fd = open(real, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0)
         return errno == EEXIST || refuse(path, errno, JOURNAL_WRITE, err);
+    give_to_owner_of_folder(real, fd);
     close(fd);
     return true;
 }
@@ -127,6 +139,7 @@ bool journal_lock(const char *path, const char *real, int *ret_fd, struct err *e
         refuse(lock, errno, JOURNAL_WRITE, err);
         return err_wrap(err, "its lock");
     }
+    give_to_owner_of_folder(real, fd);
     do
         rc = flock(fd, LOCK_EX | LOCK_NB);
     while (rc != 0 && errno == EINTR);

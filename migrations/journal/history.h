@@ -19,6 +19,12 @@ struct history_filter {
     uint32_t limit; /* the newest so many; 0: all */
 };
 
+/* A time as people write it: ISO-8601 (a date; a time of UTC unless it tells its zone), or how long before
+ * `now` ("2h", "90d"). ERR_USAGE. */
+bool history_parse_time(const char *s, int64_t now, int64_t *ret, struct err *err);
+/* "committed" into the filter's state. ERR_USAGE lists them all. */
+bool history_parse_state(const char *s, struct history_filter *f, struct err *err);
+
 struct history_row { /* a migration or a split; borrowed for the call */
     enum journal_kind kind;
     int64_t id, round;

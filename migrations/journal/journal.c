@@ -205,10 +205,23 @@ static bool control(journal *j, const char *text, struct err *err)
     return rc == SQLITE_DONE || sql_fail(j, rc, j->mode == JOURNAL_WRITE, err);
 }
 
+/* With a write-ahead log SQLite does not look itself, and writes on into a file that nobody will find again.
+ */
+static bool still_in_place(journal *j, struct err *err)
+{
+    int moved = 0;
+    if (j->mode != JOURNAL_WRITE ||
+        sqlite3_file_control(j->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || moved == 0)
+        return true;
+    return sql_fail(j, SQLITE_READONLY_DBMOVED, true, err);
+}
+
 bool journal_begin(journal *j, struct err *err)
 {
     if (j->in_tx)
         return err_set(err, ERR_FAILED, "journal '%s': a transaction is open already", j->path);
+    if (!still_in_place(j, err))
+        return false;
     if (!control(j, j->mode == JOURNAL_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", err))
         return false;
     j->in_tx = true;

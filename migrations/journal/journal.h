@@ -33,6 +33,10 @@ bool journal_is_still(const journal *j);
 void journal_free(journal *j); /* rolls back what was not committed; NULL accepted */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(journal, journal_free)
 
+/* Until it is called with 0, what is read is given up after `ms` with ERR_RETRY_LATER: for who may not wait.
+ */
+void journal_bound_reads(journal *j, int64_t ms);
+
 /* Ties the file to a cluster at its first use; ERR_CONFIG where it belongs to another one, naming both. An id
  * that is not known ("") neither ties nor is refused. */
 bool journal_claim(journal *j, const char *cluster_id, const char *cluster_name, int64_t now,
@@ -59,9 +63,10 @@ struct journal_round {
     int64_t started_at;
 };
 bool journal_round_start(journal *j, const struct journal_round *r, int64_t *ret_id, struct err *err);
-/* More was planned while it ran: the planned numbers grow by these. */
+/* More was planned while it ran: the planned numbers grow by these; `seconds` is how long the whole round
+ * takes with them, as expected now. */
 bool journal_round_extend(journal *j, int64_t round, uint32_t migrations, uint32_t splits, int64_t bytes,
-                          struct err *err);
+                          double seconds, struct err *err);
 /* `note`: one sentence how it ended; NULL: none. */
 bool journal_round_end(journal *j, int64_t round, enum round_state s, int64_t at, const char *note,
                        struct err *err);
@@ -190,5 +195,6 @@ bool journal_setting_put(journal *j, const char *name, const char *value, int64_
 bool journal_setting_get(journal *j, const char *name, char **ret, struct err *err);
 
 /* Deletes what ended before `before`: rounds with their rows, plans closed before it, events. Open rows stay.
- * *ret_n: rounds. */
-bool journal_prune(journal *j, int64_t before, uint32_t *ret_n, struct err *err);
+ * `max`: the oldest so many rounds and no more, and what else is old only where no such round is left; 0:
+ * all. *ret_n: rounds. */
+bool journal_prune(journal *j, int64_t before, uint32_t max, uint32_t *ret_n, struct err *err);

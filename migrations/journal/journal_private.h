@@ -25,6 +25,7 @@ struct journal {
     struct err doom;        /* why the open transaction was rolled back before its end */
     int64_t change, stored; /* the last one given to a row; the one that the file has */
     int failed;             /* SQLite's last error */
+    int64_t give_up_at;     /* monotonic microseconds; see journal_bound_reads() */
     int os_error;           /* errno after the last step */
     const globs *ns;        /* of the query that runs; what SQL's in_ns() asks */
 };

@@ -139,33 +139,46 @@ bool journal_setting_get(journal *j, const char *name, char **ret, struct err *e
 }
 
 /* A round goes with all that hangs on it, as soon as the last of its rows is old enough, too. */
-static bool prune(journal *j, int64_t before, uint32_t *ret_n, struct err *err)
+static bool prune_rounds(journal *j, int64_t before, uint32_t max, uint32_t *ret_n, struct err *err)
 {
 #define NO_YOUNG(rows)                                                                                       \
     " AND NOT EXISTS (SELECT 1 FROM " rows " m WHERE m.round = rounds.id"                                    \
     " AND (m.ended_at IS NULL OR m.ended_at >= ?1))"
+    g_auto(sql) q = {0};
+    if (!sql_open(j,
+                  "DELETE FROM rounds WHERE id IN (SELECT id FROM rounds WHERE ended_at < ?1" NO_YOUNG(
+                      "migrations") NO_YOUNG("splits") " ORDER BY id LIMIT ?2)",
+                  &q, err))
+        return false;
+    sql_int(&q, before);
+    sql_int(&q, max == 0 ? -1 : (int64_t)max);
+    if (!sql_run(&q, err))
+        return false;
+    *ret_n = (uint32_t)sqlite3_changes(j->db);
+    return true;
+}
+
+static bool prune(journal *j, int64_t before, uint32_t max, uint32_t *ret_n, struct err *err)
+{
 #define NO_ROWS(rows) " AND NOT EXISTS (SELECT 1 FROM " rows " m WHERE m.plan = plans.id)"
-    static const char rounds[] =
-        "DELETE FROM rounds WHERE ended_at < ?1" NO_YOUNG("migrations") NO_YOUNG("splits");
     static const char *const others[] = {
         "DELETE FROM plans WHERE closed_at < ?" NO_ROWS("rounds") NO_ROWS("migrations") NO_ROWS("splits"),
         "DELETE FROM events WHERE at < ?",
         "DELETE FROM builtin_balancer WHERE restored_at < ?",
     };
-    if (!write_memory(j, rounds, NULL, before, err))
+    if (!prune_rounds(j, before, max, ret_n, err))
         return false;
-    *ret_n = (uint32_t)sqlite3_changes(j->db);
-    for (size_t i = 0; i < G_N_ELEMENTS(others); i++)
+    for (size_t i = 0; i < G_N_ELEMENTS(others) && (max == 0 || *ret_n < max); i++)
         if (!write_memory(j, others[i], NULL, before, err))
             return false;
     return true;
 }
 
-bool journal_prune(journal *j, int64_t before, uint32_t *ret_n, struct err *err)
+bool journal_prune(journal *j, int64_t before, uint32_t max, uint32_t *ret_n, struct err *err)
 {
     bool own;
     uint32_t n = 0;
-    if (!write_begin(j, &own, err) || !write_end(j, own, prune(j, before, &n, err), err))
+    if (!write_begin(j, &own, err) || !write_end(j, own, prune(j, before, max, &n, err), err))
         return false;
     *ret_n = n;
     return true;

@@ -59,12 +59,13 @@ static bool update_running(journal *j, sql *q, int64_t round, struct err *err)
 }
 
 static bool extend(journal *j, int64_t round, uint32_t migrations, uint32_t splits, int64_t bytes,
-                   struct err *err)
+                   double seconds, struct err *err)
 {
     g_auto(sql) q = {0};
     if (!sql_open(j,
                   "UPDATE rounds SET change = ?, planned_migrations = planned_migrations + ?,"
-                  " planned_splits = planned_splits + ?, planned_bytes = planned_bytes + ?"
+                  " planned_splits = planned_splits + ?, planned_bytes = planned_bytes + ?,"
+                  " planned_seconds = max(planned_seconds, ?)"
                   " WHERE id = ? AND state = 'running'",
                   &q, err))
         return false;
@@ -72,16 +73,17 @@ static bool extend(journal *j, int64_t round, uint32_t migrations, uint32_t spli
     sql_int(&q, migrations);
     sql_int(&q, splits);
     sql_int(&q, MAX(bytes, 0));
+    sql_double(&q, seconds);
     sql_int(&q, round);
     return update_running(j, &q, round, err);
 }
 
 bool journal_round_extend(journal *j, int64_t round, uint32_t migrations, uint32_t splits, int64_t bytes,
-                          struct err *err)
+                          double seconds, struct err *err)
 {
     bool own;
     return write_begin(j, &own, err) &&
-           write_end(j, own, extend(j, round, migrations, splits, bytes, err), err);
+           write_end(j, own, extend(j, round, migrations, splits, bytes, seconds, err), err);
 }
 
 static bool end(journal *j, int64_t round, enum round_state s, int64_t at, const char *note, struct err *err)

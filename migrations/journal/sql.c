@@ -31,9 +31,10 @@ static bool fail_io(journal *j, int rc, const char *doing, struct err *err)
 static bool fail_read_only(journal *j, int rc, const char *doing, struct err *err)
 {
     if (rc == SQLITE_READONLY_DBMOVED)
-        return err_set(err, ERR_CANT_CREATE,
-                       "cannot %s journal '%s': the file was moved or deleted while in use; start again",
-                       doing, j->path);
+        return err_set(
+            err, ERR_CANT_CREATE,
+            "cannot %s journal '%s': the file was moved or deleted while in use; put it back and start again",
+            doing, j->path);
     return err_set(
         err, ERR_CANT_CREATE,
         "cannot %s journal '%s': it or its folder cannot be written to; mount it writable and give "
@@ -65,6 +66,11 @@ bool sql_fail(journal *j, int rc, bool writes, struct err *err)
             "cannot %s journal '%s': another program, perhaps an sqlite3 shell, keeps a transaction "
             "on it open; end that one and try again",
             doing, j->path);
+    case SQLITE_INTERRUPT:
+        return err_set(err, ERR_RETRY_LATER,
+                       "looking through journal '%s' takes too long here; ask for less (since, round), or "
+                       "use 'evenkeel history'",
+                       j->path);
     case SQLITE_CONSTRAINT:
     case SQLITE_TOOBIG:
         return err_set(err, ERR_DATA, "journal '%s' does not take the row: %s; nothing was written", j->path,
@@ -75,6 +81,20 @@ bool sql_fail(journal *j, int rc, bool writes, struct err *err)
     default:
         return err_set(err, ERR_FAILED, "cannot %s journal '%s': %s", doing, j->path, sqlite3_errmsg(j->db));
     }
+}
+
+enum { OPCODES_BETWEEN_LOOKS = 1000 };
+
+static int is_over(void *data)
+{
+    const journal *j = data;
+    return g_get_monotonic_time() >= j->give_up_at;
+}
+
+void journal_bound_reads(journal *j, int64_t ms)
+{
+    j->give_up_at = g_get_monotonic_time() + ms * 1000;
+    sqlite3_progress_handler(j->db, ms == 0 ? 0 : OPCODES_BETWEEN_LOOKS, ms == 0 ? NULL : is_over, j);
 }
 
 static bool prepare(journal *j, const char *text, unsigned flags, sqlite3_stmt **ret, struct err *err)

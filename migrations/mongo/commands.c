@@ -97,15 +97,51 @@ static char *shown(const char *message)
     return g_string_free(out, FALSE);
 }
 
+/* The server that gets the command, with a connection that stands; 0: there is none, see `error`. */
+static uint32_t connect_first(mongoc_client_t *client, bson_error_t *error)
+{
+    mongoc_server_description_t *server = mongoc_client_select_server(client, true, NULL, error), *hello;
+    uint32_t id = server == NULL ? 0 : mongoc_server_description_id(server);
+    if (server != NULL)
+        mongoc_server_description_destroy(server);
+    hello = id == 0 ? NULL : mongoc_client_get_handshake_description(client, id, NULL, error);
+    if (hello == NULL)
+        return 0;
+    mongoc_server_description_destroy(hello);
+    return id;
+}
+
+/* Between the gate's answer and the sending lies nothing that waits. */
+static bool send_gated(mongoc_client_t *client, const bson_t *cmd, const struct mongo_gate *gate,
+                       bool *ret_gated, bson_t *reply, bson_error_t *error)
+{
+    uint32_t server = connect_first(client, error);
+    *ret_gated = server != 0 && !gate->open(gate->data);
+    if (server != 0 && !*ret_gated)
+        return mongoc_client_command_simple_with_server_id(client, "admin", cmd, NULL, server, reply, error);
+    bson_init(reply);
+    return false;
+}
+
 /* No write concern, no read concern, no transaction, no retry: command_simple attaches none of them. */
-static void run(mongoc_client_t *client, const bson_t *cmd, enum error_command of, struct mongo_result *ret)
+static void run(mongoc_client_t *client, const bson_t *cmd, enum error_command of,
+                const struct mongo_gate *gate, struct mongo_result *ret)
 {
     bson_t reply;
     bson_error_t error = {0};
     struct error_seen seen;
-    bool done = mongoc_client_command_simple(client, "admin", cmd, NULL, &reply, &error);
+    bool gated = false;
+    bool done = gate != NULL ? send_gated(client, cmd, gate, &gated, &reply, &error)
+                             : mongoc_client_command_simple(client, "admin", cmd, NULL, &reply, &error);
+    if (gated) {
+        *ret = (struct mongo_result){.gated = true, .code_name = ""};
+        bson_destroy(&reply);
+        return;
+    }
     error_see(&reply, done ? NULL : &error, of, &seen);
+    ret->gated = false;
     ret->ok = seen.class.verdict == VERDICT_NONE;
+    ret->sent = done || error.domain != MONGOC_ERROR_SERVER_SELECTION;
     ret->code = seen.code;
     ret->code_name = seen.code_name;
     ret->message = ret->ok ? NULL : shown(seen.message);
@@ -116,7 +152,7 @@ static void run(mongoc_client_t *client, const bson_t *cmd, enum error_command o
 void mongo_move_run(mongoc_client_t *client, const struct mongo_move *m, struct mongo_result *ret)
 {
     bson_t *cmd = mongo_move_command(m);
-    run(client, cmd, ERROR_OF_MOVE, ret);
+    run(client, cmd, ERROR_OF_MOVE, m->gate, ret);
     bson_destroy(cmd);
     if (!m->move_range || m->max == NULL || ret->code != CODE_COMMAND_NOT_FOUND)
         return;
@@ -124,13 +160,13 @@ void mongo_move_run(mongoc_client_t *client, const struct mongo_move *m, struct 
     older.move_range = false;
     mongo_result_clear(ret);
     cmd = mongo_move_command(&older);
-    run(client, cmd, ERROR_OF_MOVE, ret);
+    run(client, cmd, ERROR_OF_MOVE, m->gate, ret);
     bson_destroy(cmd);
 }
 
 void mongo_split_run(mongoc_client_t *client, const struct mongo_split *s, struct mongo_result *ret)
 {
     bson_t *cmd = mongo_split_command(s);
-    run(client, cmd, ERROR_OF_SPLIT, ret);
+    run(client, cmd, ERROR_OF_SPLIT, s->gate, ret);
     bson_destroy(cmd);
 }

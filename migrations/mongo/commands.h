@@ -13,26 +13,38 @@
 
 enum mongo_throttle { THROTTLE_DEFAULT, THROTTLE_OFF, THROTTLE_ON, THROTTLE_CONCERN };
 
+/* Asked when the connection stands and the command is ready, directly before it leaves; false: it stays. What
+ * the time of a lease allows must not be asked any earlier: to choose a server, connect and log in may take
+ * seconds. */
+struct mongo_gate {
+    bool (*open)(void *data);
+    void *data;
+};
+
 struct mongo_move {
     const char *ns, *to;
     const bson_t *min, *max; /* max NULL: the donor chooses it (moveRange only) */
     bool force_jumbo;
     bool wait_for_delete;
     enum mongo_throttle throttle;
-    int throttle_members;      /* of THROTTLE_CONCERN; 0: throttle_mode */
-    const char *throttle_mode; /* "majority", ...; or NULL */
-    bool move_range;           /* the cluster knows moveRange (6.0+) */
+    int throttle_members;          /* of THROTTLE_CONCERN; 0: throttle_mode */
+    const char *throttle_mode;     /* "majority", ...; or NULL */
+    bool move_range;               /* the cluster knows moveRange (6.0+) */
+    const struct mongo_gate *gate; /* NULL: none */
 };
 
 struct mongo_split {
     const char *ns;
     const bson_t *middle; /* a split point; or NULL: the median of the chunk [min, max) */
     const bson_t *min, *max;
+    const struct mongo_gate *gate; /* NULL: none */
 };
 
 /* What came back; to be cleared. */
 struct mongo_result {
     bool ok;
+    bool gated;            /* the gate was closed: nothing was sent, and the rest is empty */
+    bool sent;             /* it left, for all that is known; false: no server was found to send it to */
     int code;              /* the server's, 0: none or no reply */
     const char *code_name; /* static */
     char *message;         /* NULL: went well */

@@ -15,8 +15,10 @@ struct lease {
     struct lease_rules rules; /* of the trying thread */
     struct lease_place place;
     struct lease_self self;
-    struct lease_options opt; /* its texts are not ours to use after lease_new() */
-    bool written;             /* a document may bear our id */
+    struct lease_options opt;   /* its texts are not ours to use after lease_new() */
+    bool written;               /* a document may bear our id */
+    char other[LEASE_TEXT_MAX]; /* the stamp of the other holder that was seen last; "": none */
+    bool other_alive;           /* it has had another one before */
     /* For the other threads. */
     _Atomic int64_t held_until, due_at, epoch;
     pthread_mutex_t lock;       /* not a GMutex: sanitizers see this one */
@@ -122,6 +124,16 @@ static void publish(lease *l)
         atomic_store(&l->epoch, l->rules.epoch);
 }
 
+/* Whether the other holder has written anything since it was first seen. */
+static bool is_alive(lease *l, const struct lease_seen *seen, const struct lease_holder *h)
+{
+    bool other = h->known && !h->ours;
+    if (!other || (l->other[0] != '\0' && strcmp(l->other, seen->stamp) != 0))
+        l->other_alive = other;
+    g_strlcpy(l->other, other ? seen->stamp : "", sizeof(l->other));
+    return l->other_alive;
+}
+
 /* Reads the document and lets the rules see it; *raw is replaced. */
 static bool step_read(lease *l, mongoc_client_t *client, bson_t **raw, struct err *err)
 {
@@ -131,6 +143,7 @@ static bool step_read(lease *l, mongoc_client_t *client, bson_t **raw, struct er
     if (!lease_read(client, &l->place, &seen, raw, &holder, err))
         return false;
     holder.ours = holder.known && strcmp(seen.holder, l->rules.id) == 0;
+    holder.alive = is_alive(l, &seen, &holder);
     set_holder(l, &holder);
     lease_rules_read(&l->rules, now_ms(l), &seen);
     return true;
@@ -145,7 +158,11 @@ static void set_own_holder(lease *l, const struct lease_written *written)
                              .pid = l->self.pid,
                              .epoch = l->rules.epoch,
                              .since_ms = written->since_ms,
-                             .renewed_ms = written->renewed_ms};
+                             .renewed_ms = written->renewed_ms,
+                             .until_ms =
+                                 written->renewed_ms != 0 ? written->renewed_ms + l->rules.ttl_ms : 0};
+    l->other[0] = '\0';
+    l->other_alive = false;
     set_holder(l, &h);
 }
 
@@ -218,17 +235,21 @@ bool lease_release(lease *l, struct err *err)
     return good;
 }
 
+static char *time_text(int64_t ms)
+{
+    return ms != 0 ? text_iso8601(ms) : g_strdup("an unknown time");
+}
+
 bool lease_refuse(const lease *l, struct err *err)
 {
     struct lease_holder h;
     lease_holder_get(l, &h);
-    g_autofree char *since = text_iso8601(h.since_ms);
+    g_autofree char *since = time_text(h.since_ms), *until = time_text(h.until_ms);
     if (h.known)
         err_set(err, ERR_RETRY_LATER,
                 "the lease in %s on %s is held by '%.64s' on host %.255s (process %" G_GINT64_FORMAT
-                ") since %s; stop it there, or try again when its time is over",
-                l->place.ns, l->place.cluster, h.name, h.host, h.pid,
-                h.since_ms != 0 ? since : "an unknown time");
+                ") since %s, until %s unless it is renewed; stop it there, or try again then",
+                l->place.ns, l->place.cluster, h.name, h.host, h.pid, since, until);
     else
         err_set(
             err, ERR_RETRY_LATER,

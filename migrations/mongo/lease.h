@@ -76,14 +76,16 @@ bool lease_release(lease *l, struct err *err);
 struct lease_holder { /* as last seen; to be cleared */
     bool known;       /* a sound document was seen, and nobody has given it up */
     bool ours;
+    bool alive;        /* another's, and renewed or new while we watched: it is no use to wait for its end */
     char *name, *host; /* from the document: escape before showing; never NULL where known */
     int64_t pid, epoch;
     int64_t since_ms, renewed_ms; /* the server's time; 0: not known */
+    int64_t until_ms;             /* likewise: when its time is over, unless it is renewed */
 };
 void lease_holder_get(const lease *l, struct lease_holder *ret);
 void lease_holder_clear(struct lease_holder *h);
 
-/* ERR_RETRY_LATER with who holds it, and what to do; returns false. */
+/* ERR_RETRY_LATER with who holds it, since and until when, and what to do; returns false. */
 bool lease_refuse(const lease *l, struct err *err);
 
 /* CLOCK_BOOTTIME: goes on while the machine sleeps or the process is stopped. */

@@ -111,6 +111,8 @@ static void read_holder(const bson_t *doc, const struct lease_seen *seen, struct
                                  .epoch = seen->epoch,
                                  .since_ms = date_field(doc, "since"),
                                  .renewed_ms = date_field(doc, "renewed")};
+    if (ret->renewed_ms != 0 && seen->ttl_ms > 0 && seen->ttl_ms <= LEASE_TTL_MAX_MS)
+        ret->until_ms = ret->renewed_ms + seen->ttl_ms;
 }
 
 static bson_t *read_command(const struct lease_place *p)

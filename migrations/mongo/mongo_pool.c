@@ -10,6 +10,11 @@
 
 enum { READS, MOVES, KINDS };
 
+/* A "not primary" that mongos passes on from elsewhere is taken for mongos' own state: nothing is sent to it
+ * until the monitor hears of it again. libmongoc's default, 10 s, would be as long as a server is looked for.
+ */
+enum { HEARTBEAT_MS = 2000 };
+
 struct mongo_pool {
     mongoc_client_pool_t *pools[KINDS];
 };
@@ -22,6 +27,8 @@ static mongoc_client_pool_t *make(const mongoc_uri_t *uri, int64_t timeout_ms, u
     g_autoptr(mongoc_uri_t) own = mongoc_uri_copy(uri);
     if (timeout_ms > 0)
         mongoc_uri_set_option_as_int32(own, MONGOC_URI_SOCKETTIMEOUTMS, (int32_t)MIN(timeout_ms, INT32_MAX));
+    if (!mongoc_uri_has_option(own, MONGOC_URI_HEARTBEATFREQUENCYMS))
+        mongoc_uri_set_option_as_int32(own, MONGOC_URI_HEARTBEATFREQUENCYMS, HEARTBEAT_MS);
     mongoc_client_pool_t *pool = mongoc_client_pool_new_with_error(own, &error);
     if (pool == NULL) {
         g_autofree char *name = uri_shown_parsed(uri);

@@ -2,7 +2,8 @@
 /* Kills the process it is preloaded into, as kill -9 would, at one call of a function of libc:
  * EVENKEEL_KILL_AT is "CALL:N:before" or "CALL:N:after", CALL one of fdatasync (a commit of the journal
  * reaches the disk), sendmsg (a message leaves for the cluster), recv (a reply arrives). With
- * EVENKEEL_KILL_COUNT=FILE nothing is killed; the number of calls of each is written there at exit. */
+ * EVENKEEL_KILL_STOPS it is only stopped, as by SIGSTOP. With EVENKEEL_KILL_COUNT=FILE nothing is killed; the
+ * number of calls of each is written there at exit. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>
@@ -21,6 +22,7 @@ static atomic_long counts[CALL_COUNT];
 static long kill_number = -1;
 static int kill_call = -1;
 static int kill_after;
+static int kill_signal = SIGKILL;
 
 __attribute__((constructor)) static void read_wish(void)
 {
@@ -29,6 +31,8 @@ __attribute__((constructor)) static void read_wish(void)
     if (wish == NULL || sscanf(wish, "%15[a-z]:%ld:%7[a-z]", name, &kill_number, when) != 3)
         return;
     kill_after = strcmp(when, "after") == 0;
+    if (getenv("EVENKEEL_KILL_STOPS") != NULL)
+        kill_signal = SIGSTOP;
     for (int i = 0; i < CALL_COUNT; i++)
         if (strcmp(names[i], name) == 0)
             kill_call = i;
@@ -52,14 +56,14 @@ static int is_last(enum call call)
     if ((int)call != kill_call || n != kill_number)
         return 0;
     if (!kill_after)
-        kill(getpid(), SIGKILL);
+        kill(getpid(), kill_signal);
     return 1;
 }
 
 static void end_if(int last)
 {
     if (last)
-        kill(getpid(), SIGKILL);
+        kill(getpid(), kill_signal);
 }
 
 int fdatasync(int fd)

@@ -29,9 +29,10 @@ MAY_INCLUDE = {
     "balancer/window": ["common", "common/config"],
     "migrations/work": ["common", "balancer/key", "balancer/cluster", "balancer/source", "balancer/policy", "balancer/plan"],
     "migrations/journal": ["common", "balancer/key"],
+    "migrations/executor": ["common", "balancer/key", "balancer/cluster", "migrations/work", "migrations/journal", "migrations/mongo"],
     "balancer/cli": ["common", "common/config", "common/log", "common/notify", "balancer/key", "balancer/cluster", "balancer/source",
                      "balancer/policy", "balancer/plan", "balancer/answer", "balancer/report", "balancer/window",
-                     "migrations/mongo", "migrations/work", "migrations/journal", "sandbox"],
+                     "migrations/mongo", "migrations/work", "migrations/journal", "migrations/executor", "sandbox"],
     "balancer": ["balancer/cli"],
 }
 

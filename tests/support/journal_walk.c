@@ -112,7 +112,7 @@ static bool end_or_extend_round(journal_walk *w, journal *j, struct err *err)
         return true;
     if (extend) {
         r->migrations += 2;
-        return j == NULL || journal_round_extend(j, r->id, 2, 0, 0, err);
+        return j == NULL || journal_round_extend(j, r->id, 2, 0, 0, 0, err);
     }
     r->state = ROUND_DONE;
     r->ended = w->now;
@@ -244,7 +244,7 @@ static bool prune(journal_walk *w, journal *j, struct err *err)
     for (guint k = w->m.events->len; k-- > 0;)
         if (g_array_index(w->m.events, struct model_event, k).at < before)
             g_array_remove_index(w->m.events, k);
-    return j == NULL || (journal_prune(j, before, &n, err) && n == want);
+    return j == NULL || (journal_prune(j, before, 0, &n, err) && n == want);
 }
 
 static bool write_something(journal_walk *w, journal *j, struct err *err)

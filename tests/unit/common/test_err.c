@@ -105,10 +105,21 @@ static void own_message_may_be_quoted(void **state)
     assert_string_equal(err.msg, "outer (inner)");
 }
 
+static void classes_come_back_from_their_exit_codes(void **state)
+{
+    (void)state;
+    for (int cls = ERR_NONE + 1; cls < ERR_CLASS_COUNT; cls++)
+        assert_int_equal(err_class_of(err_exit_code((enum err_class)cls)), cls);
+    assert_int_equal(err_class_of(0), ERR_FAILED);
+    assert_int_equal(err_class_of(-1), ERR_FAILED);
+    assert_int_equal(err_class_of(139), ERR_FAILED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exit_codes_are_the_contract),
+        cmocka_unit_test(classes_come_back_from_their_exit_codes),
         cmocka_unit_test(set_tells_class_and_text),
         cmocka_unit_test(message_is_one_printable_line),
         cmocka_unit_test(wrap_puts_context_before),

@@ -163,6 +163,9 @@ static void test_service(void **state)
 static void test_no_http(void **state)
 {
     (void)state;
+    g_autoptr(config) any = sound("http: {listen: \"localhost:0\"}\n");
+    assert_string_equal(any->http.listen.host, "localhost");
+    assert_int_equal(any->http.listen.port, 0);
     g_autoptr(config) c = sound("http: {listen: \"\"}\n");
     assert_null(c->http.listen.host);
     assert_int_equal(c->http.listen.port, 0);

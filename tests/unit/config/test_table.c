@@ -181,7 +181,7 @@ static void test_man_page_names_every_key(void **state)
     size_t n;
     const struct config_key *keys = config_keys(&n);
     for (size_t i = 0; i < n; i++) {
-        g_autofree char *entry = g_strdup_printf("\n*%s*", keys[i].name);
+        g_autofree char *entry = g_strdup_printf("\n*%s* (", keys[i].name);
         const char *at = strstr(text, entry);
         if (at == NULL) {
             fail_msg("the man page does not tell of %s", keys[i].name);

@@ -115,6 +115,28 @@ static void the_limit_on_file_sizes_is_told(void **state)
     assert_int_equal(in_child(write_until_full, f->path), 0);
 }
 
+/* By name only: the file is open, and takes what is written. */
+static void a_file_that_is_gone_takes_nothing(void **state)
+{
+    struct journal_fixture *f = *state;
+    struct err err = {0};
+    g_autofree char *away = g_strconcat(f->path, ".away", NULL);
+    g_autoptr(journal) j = test_journal(f->path, JOURNAL_WRITE);
+    assert_true(journal_event(j, TEST_T0, "before", 0, "", &err));
+    assert_int_equal(rename(f->path, away), 0);
+    assert_false(journal_event(j, TEST_T0, "after", 0, "", &err));
+    assert_error(&err, ERR_CANT_CREATE, "moved or deleted while in use");
+    assert_int_equal(g_file_set_contents(f->path, "", 0, NULL), TRUE);
+    err = (struct err){0};
+    assert_false(journal_begin(j, &err));
+    assert_error(&err, ERR_CANT_CREATE, "put it back");
+    assert_int_equal(rename(away, f->path), 0);
+    err = (struct err){0};
+    assert_true(journal_event(j, TEST_T0, "back", 0, "", &err));
+    g_autofree char *codes = test_query(f->path, "SELECT group_concat(code) FROM events");
+    assert_string_equal(codes, "before,back");
+}
+
 static void a_full_disk_is_told_and_passes(void **state)
 {
     struct journal_fixture *f = *state;
@@ -319,9 +341,13 @@ static void modes_follow_the_umask(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_limit_on_file_sizes_is_told), TEST(a_full_disk_is_told_and_passes),
-        TEST(a_full_file_system_is_told),      TEST(a_read_only_file_system_is_told_and_can_be_read),
-        TEST(who_may_only_read_reads),         TEST(a_folder_that_may_not_be_written_to_is_told),
+        TEST(a_file_that_is_gone_takes_nothing),
+        TEST(the_limit_on_file_sizes_is_told),
+        TEST(a_full_disk_is_told_and_passes),
+        TEST(a_full_file_system_is_told),
+        TEST(a_read_only_file_system_is_told_and_can_be_read),
+        TEST(who_may_only_read_reads),
+        TEST(a_folder_that_may_not_be_written_to_is_told),
         TEST(modes_follow_the_umask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,14 +205,16 @@ static void rounds_begin_grow_and_end(void **state)
                       " ifnull(note, '-') FROM rounds";
     int64_t id = test_round(f->j, NULL, TEST_T0);
     assert_query(f, row, "running 2 1 2097152 12.5 - -");
-    assert_true(journal_round_extend(f->j, id, 3, 2, 100, &f->err));
+    assert_true(journal_round_extend(f->j, id, 3, 2, 100, 7, &f->err));
     assert_query(f, row, "running 5 3 2097252 12.5 - -");
+    assert_true(journal_round_extend(f->j, id, 0, 0, 0, 20.5, &f->err));
+    assert_query(f, row, "running 5 3 2097252 20.5 - -");
     refused(f, journal_round_end(f->j, id, ROUND_RUNNING, 0, NULL, &f->err), ERR_DATA, "running");
     refused(f, journal_round_end(f->j, id + 1, ROUND_DONE, 0, NULL, &f->err), ERR_DATA, "no running round 2");
     assert_true(journal_round_end(f->j, id, ROUND_DONE, TEST_T0 + 1, "all is well", &f->err));
-    assert_query(f, row, "done 5 3 2097252 12.5 1795219200001 all is well");
+    assert_query(f, row, "done 5 3 2097252 20.5 1795219200001 all is well");
     refused(f, journal_round_end(f->j, id, ROUND_FAILED, 0, NULL, &f->err), ERR_DATA, "no running round 1");
-    refused(f, journal_round_extend(f->j, id, 1, 1, 1, &f->err), ERR_DATA, "no running round 1");
+    refused(f, journal_round_extend(f->j, id, 1, 1, 1, 1, &f->err), ERR_DATA, "no running round 1");
     assert_string_equal(round_state_text((enum round_state)99), "?");
 }
 
@@ -387,12 +389,12 @@ static void every_write_moves_the_change_on(void **state)
     test_state(f->j, JOURNAL_MIGRATION, id, MIGRATION_STARTED, TEST_T0);
     attempt(f, JOURNAL_MIGRATION, id, 1, TEST_T0, TEST_T0 + 1, true);
     assert_query(f, query, "4 4");
-    assert_true(journal_round_extend(f->j, round, 0, 0, -1, &f->err));
+    assert_true(journal_round_extend(f->j, round, 0, 0, -1, 0, &f->err));
     assert_true(journal_round_end(f->j, round, ROUND_FAILED, TEST_T0, NULL, &f->err));
     assert_query(f, query, "6 6");
     uint32_t n;
     test_state(f->j, JOURNAL_MIGRATION, id, MIGRATION_ABORTED, TEST_T0);
-    assert_true(journal_prune(f->j, TEST_T0 + 1, &n, &f->err));
+    assert_true(journal_prune(f->j, TEST_T0 + 1, 0, &n, &f->err));
     assert_int_equal(n, 1);
     journal_free(g_steal_pointer(&f->j)); /* what was given is not given again, though the row is gone */
     f->j = test_journal(f->path, JOURNAL_WRITE);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the journal remembers of plans, moves and the cluster, and what it forgets. */
+#include "migrations/journal/history.h"
 #include "tests/support/journal_fixture.h"
 
 #include <setjmp.h>
@@ -348,9 +349,9 @@ static void pruning_takes_what_ended_and_nothing_else(void **state)
     assert_true(journal_balancer_forget(f->j, TEST_T0 + 1, &f->err));
     assert_true(journal_balancer_remember(f->j, "off", TEST_T0, &f->err));
 
-    assert_true(journal_prune(f->j, TEST_T0 + 10, &n, &f->err));
+    assert_true(journal_prune(f->j, TEST_T0 + 10, 0, &n, &f->err));
     assert_int_equal(n, 0); /* nothing ended before that moment */
-    assert_true(journal_prune(f->j, TEST_T0 + 300, &n, &f->err));
+    assert_true(journal_prune(f->j, TEST_T0 + 300, 0, &n, &f->err));
     assert_int_equal(n, 1);
     assert_query(f, "SELECT group_concat(id) FROM (SELECT id FROM rounds ORDER BY id)", "2,3,4,5");
     assert_query(f, "SELECT group_concat(id) FROM (SELECT id FROM migrations ORDER BY id)", "2,3");
@@ -361,12 +362,67 @@ static void pruning_takes_what_ended_and_nothing_else(void **state)
     assert_query(f, "SELECT group_concat(text || ifnull(round, '-')) FROM events", "young-");
     assert_query(f, "SELECT group_concat(mode_before) FROM builtin_balancer", "off");
     assert_query(f, "PRAGMA foreign_key_check", "");
-    assert_true(journal_prune(f->j, TEST_T0 + 1000, &n, &f->err));
+    assert_true(journal_prune(f->j, TEST_T0 + 1000, 0, &n, &f->err));
     assert_int_equal(n, 2);
     assert_query(f, "SELECT group_concat(id) FROM (SELECT id FROM rounds ORDER BY id)", "2,5");
     assert_query(f, "SELECT group_concat(plan_id) FROM plans", "open");
     int64_t next = test_round(f->j, NULL, TEST_T0);
     assert_int_equal(next, 6); /* numbers are not given twice */
+}
+
+/* The oldest first, so many at a time; plans and events only when no round is left to go. */
+static void pruning_in_pieces(void **state)
+{
+    struct journal_fixture *f = *state;
+    uint32_t n;
+    for (int i = 0; i < 5; i++) {
+        int64_t round = test_round(f->j, NULL, TEST_T0);
+        carry_out(f, round, NULL, 1, JOURNAL_MIGRATION, MIGRATION_COMMITTED, TEST_T0 + 1);
+        assert_true(journal_round_end(f->j, round, ROUND_DONE, TEST_T0 + 2, NULL, &f->err));
+    }
+    assert_true(journal_event(f->j, TEST_T0, "x", 0, "old", &f->err));
+    static const struct {
+        uint32_t gone;
+        const char *rounds, *events;
+    } steps[] = {{2, "3,4,5", "1"}, {2, "5", "1"}, {1, "", "0"}, {0, "", "0"}};
+    for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
+        assert_true(journal_prune(f->j, TEST_T0 + 100, 2, &n, &f->err));
+        assert_int_equal(n, steps[i].gone);
+        assert_query(f, "SELECT ifnull(group_concat(id), '') FROM (SELECT id FROM rounds ORDER BY id)",
+                     steps[i].rounds);
+        assert_query(f, "SELECT count(*) FROM events", steps[i].events);
+    }
+    assert_query(f, "SELECT count(*) FROM migrations", "0");
+}
+
+static bool on_row(void *data, const struct history_row *row, struct err *err)
+{
+    (void)row;
+    (void)err;
+    (*(unsigned *)data)++;
+    return true;
+}
+
+/* A bound that is over at once ends a long look with a word, and writing goes on. */
+static void reads_can_be_bounded(void **state)
+{
+    struct journal_fixture *f = *state;
+    const struct history_filter all = {0};
+    unsigned rows = 0;
+    int64_t round = test_round(f->j, NULL, TEST_T0);
+    for (int i = 0; i < 400; i++)
+        test_row(f->j, round, "a.b", i, i + 1, "s0", "s1", TEST_T0);
+    journal_bound_reads(f->j, -1);
+    assert_false(history_rows(f->j, &all, on_row, &rows, &f->err));
+    assert_int_equal(f->err.cls, ERR_RETRY_LATER);
+    assert_non_null(strstr(f->err.msg, "takes too long"));
+    f->err = (struct err){0};
+    journal_bound_reads(f->j, 60000);
+    rows = 0;
+    assert_true(history_rows(f->j, &all, on_row, &rows, &f->err));
+    assert_int_equal(rows, 400);
+    journal_bound_reads(f->j, 0);
+    assert_true(journal_event(f->j, TEST_T0, "x", 0, "written", &f->err));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, journal_setup, journal_teardown)
@@ -385,6 +441,8 @@ int main(void)
         TEST(remembers_the_balancer),
         TEST(settings_come_and_go),
         TEST(pruning_takes_what_ended_and_nothing_else),
+        TEST(pruning_in_pieces),
+        TEST(reads_can_be_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

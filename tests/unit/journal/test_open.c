@@ -343,12 +343,34 @@ static void one_moment_is_read_in_a_transaction(void **state)
     assert_int_equal(t.rows[MIGRATION_PLANNED], 1);
 }
 
+/* `sudo evenkeel apply` before the service's first start must not leave it a journal that it cannot write. */
+static void made_by_root_for_another(void **state)
+{
+    struct journal_fixture *f = *state;
+    static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
+    enum { OTHER = 54321 };
+    struct err err = {0};
+    struct stat info;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(chown(f->dir->path, OTHER, OTHER), 0);
+    g_autoptr(journal) j = NULL;
+    assert_true(journal_open(f->path, JOURNAL_WRITE, &j, &err));
+    for (size_t i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+        g_autofree char *path = g_strconcat(f->path, suffixes[i], NULL);
+        assert_int_equal(stat(path, &info), 0);
+        assert_int_equal(info.st_uid, OTHER);
+        assert_int_equal(info.st_gid, OTHER);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, journal_path_setup, journal_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(paths_that_name_no_file),
+        TEST(made_by_root_for_another),
         TEST(reading_makes_nothing),
         TEST(names_that_mean_something_to_sqlite_are_names),
         TEST(a_link_leads_to_the_same_lock),

@@ -8,6 +8,7 @@
 #include "tests/support/mock_mongos.h"
 #include "tests/support/sandbox_cluster.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -175,10 +176,19 @@ static mongo_conn *connect_to(const char *uri)
     return c;
 }
 
-/* A URI that asks for everything that must not go with a migration. */
-static void nothing_goes_along(void **state)
+struct gatekeeper {
+    unsigned asked, lets; /* the first so many */
+};
+
+static bool ask_gatekeeper(void *data)
 {
-    (void)state;
+    struct gatekeeper *k = data;
+    return k->asked++ < k->lets;
+}
+
+/* A URI that asks for everything that must not go with a migration. */
+static void send_bare(const struct mongo_gate *gate)
+{
     g_autoptr(mock_mongos) mock = mock_mongos_new();
     mock_mongos_reply(mock, "moveChunk", "{\"ok\": 1, \"millis\": 4}");
     mock_mongos_reply(mock, "split", "{\"ok\": 1}");
@@ -189,11 +199,12 @@ static void nothing_goes_along(void **state)
     mongoc_client_t *client = c->client;
     struct mongo_result r;
     bson_t *a = sandbox_json("{\"a\": 1}"), *b = sandbox_json("{\"a\": 2}");
-    mongo_move_run(client, &(struct mongo_move){.ns = "d.c", .to = "s1", .min = a, .max = b}, &r);
+    const struct mongo_move m = {.ns = "d.c", .to = "s1", .min = a, .max = b, .gate = gate};
+    mongo_move_run(client, &m, &r);
     assert_true(r.ok);
     assert_null(r.message);
     mongo_result_clear(&r);
-    mongo_split_run(client, &(struct mongo_split){.ns = "d.c", .middle = a}, &r);
+    mongo_split_run(client, &(struct mongo_split){.ns = "d.c", .middle = a, .gate = gate}, &r);
     assert_true(r.ok);
     mongo_result_clear(&r);
     bson_destroy(a);
@@ -204,6 +215,68 @@ static void nothing_goes_along(void **state)
     expect_bare(sent->pdata[0],
                 "{\"moveChunk\": \"d.c\", \"bounds\": [{\"a\": 1}, {\"a\": 2}], \"to\": \"s1\"}");
     expect_bare(split->pdata[0], "{\"split\": \"d.c\", \"middle\": {\"a\": 1}}");
+}
+
+static void nothing_goes_along(void **state)
+{
+    (void)state;
+    struct gatekeeper open = {.lets = 2};
+    send_bare(NULL);
+    send_bare(&(struct mongo_gate){ask_gatekeeper, &open});
+    assert_int_equal(open.asked, 2);
+}
+
+/* Closed, nothing leaves; nor does the older command, where it closes behind the newer one. */
+static void gated(void **state)
+{
+    (void)state;
+    bson_t *a = sandbox_json("{\"a\": 1}"), *b = sandbox_json("{\"a\": 2}");
+    for (unsigned lets = 0; lets <= 1; lets++) {
+        g_autoptr(mock_mongos) mock = mock_mongos_new();
+        mock_mongos_fail(mock, "moveRange", 59);
+        mock_mongos_reply(mock, "moveChunk", "{\"ok\": 1}");
+        g_autofree char *uri = mock_mongos_uri(mock, "");
+        g_autoptr(mongo_conn) c = connect_to(uri);
+        struct gatekeeper keeper = {.lets = lets};
+        const struct mongo_gate gate = {ask_gatekeeper, &keeper};
+        struct mongo_result r;
+        mongo_move_run(c->client,
+                       &(struct mongo_move){
+                           .ns = "d.c", .to = "s1", .min = a, .max = b, .move_range = true, .gate = &gate},
+                       &r);
+        assert_true(r.gated && !r.ok && r.message == NULL && r.code == 0);
+        mongo_result_clear(&r);
+        mongo_split_run(c->client, &(struct mongo_split){.ns = "d.c", .middle = a, .gate = &gate}, &r);
+        assert_true(r.gated && !r.ok);
+        mongo_result_clear(&r);
+        g_autoptr(GPtrArray) range = mock_mongos_log(mock, "moveRange"),
+                             chunk = mock_mongos_log(mock, "moveChunk"),
+                             split = mock_mongos_log(mock, "split");
+        assert_int_equal(range->len, lets);
+        assert_int_equal(chunk->len + split->len, 0);
+        assert_int_equal(keeper.asked, lets + 2);
+    }
+    bson_destroy(a);
+    bson_destroy(b);
+}
+
+/* Where nobody can be reached the gate is not even asked, and the failure is the connection's. */
+static void gated_without_a_server(void **state)
+{
+    (void)state;
+    mongoc_client_t *client = mongoc_client_new("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1");
+    mongoc_client_set_error_api(client, MONGOC_ERROR_API_VERSION_2);
+    struct gatekeeper keeper = {.lets = 1};
+    const struct mongo_gate gate = {ask_gatekeeper, &keeper};
+    struct mongo_result r;
+    bson_t *a = sandbox_json("{\"a\": 1}");
+    mongo_split_run(client, &(struct mongo_split){.ns = "d.c", .middle = a, .gate = &gate}, &r);
+    assert_true(!r.ok && !r.gated && r.message != NULL);
+    assert_string_equal(error_verdict_text(r.class.verdict), "soon");
+    assert_int_equal(keeper.asked, 0);
+    mongo_result_clear(&r);
+    bson_destroy(a);
+    mongoc_client_destroy(client);
 }
 
 /* moveRange that an older mongos does not know, and what must not be taken for that. */
@@ -290,6 +363,8 @@ static void run_on(live_sandbox *s, mongoc_client_t *client, const struct run_ro
 {
     bson_t *min = sandbox_json(row->min), *max = sandbox_json(row->max);
     const char *verdict = newer && row->newer != NULL ? row->newer : row->verdict;
+    struct gatekeeper open = {.lets = UINT_MAX};
+    const struct mongo_gate gate = {ask_gatekeeper, &open};
     const struct mongo_move m = {.ns = row->ns,
                                  .to = row->to,
                                  .min = min,
@@ -297,7 +372,8 @@ static void run_on(live_sandbox *s, mongoc_client_t *client, const struct run_ro
                                  .force_jumbo = row->force,
                                  .wait_for_delete = row->wait,
                                  .throttle = row->throttle,
-                                 .move_range = newer};
+                                 .move_range = newer,
+                                 .gate = &gate};
     struct mongo_result r;
     mongo_move_run(client, &m, &r);
     if (strcmp(error_verdict_text(r.class.verdict), verdict) != 0)
@@ -414,9 +490,14 @@ static void long_messages_are_cut_and_escaped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exact_moves),        cmocka_unit_test(exact_splits),
-        cmocka_unit_test(nothing_goes_along), cmocka_unit_test(fallback),
-        cmocka_unit_test(every_version),      cmocka_unit_test(long_messages_are_cut_and_escaped),
+        cmocka_unit_test(exact_moves),
+        cmocka_unit_test(exact_splits),
+        cmocka_unit_test(nothing_goes_along),
+        cmocka_unit_test(fallback),
+        cmocka_unit_test(gated),
+        cmocka_unit_test(gated_without_a_server),
+        cmocka_unit_test(every_version),
+        cmocka_unit_test(long_messages_are_cut_and_escaped),
     };
     return cmocka_run_group_tests_name("commands", tests, NULL, NULL);
 }

@@ -157,6 +157,18 @@ static void expect_refused(const struct holder *h, const char *words)
         fail_msg("%s", err.msg);
 }
 
+/* Whether another's was seen to be renewed. */
+static void expect_alive(const struct holder *h, bool alive)
+{
+    struct lease_holder seen;
+    lease_holder_get(h->lease, &seen);
+    assert_true(seen.known);
+    assert_int_equal(seen.until_ms, seen.renewed_ms + TTL);
+    if (seen.alive != alive)
+        fail_msg("%s: alive %d", seen.name, (int)seen.alive);
+    lease_holder_clear(&seen);
+}
+
 static const char *const versions[] = {"4.2.24", "5.0.9", "8.0.4"};
 
 static void two_holders(live_sandbox *s)
@@ -171,6 +183,10 @@ static void two_holders(live_sandbox *s)
     assert_int_equal(lease_due_at(a.lease), 1000 + TTL / 3);
     assert_int_equal(try(&b), LEASE_WAITED);
     expect_refused(&b, "is held by 'first' on host ");
+    expect_refused(&b, "Z unless it is renewed; stop it there, or try again then");
+    expect_alive(&b, false);
+    assert_int_equal(try(&b), LEASE_WAITED);
+    expect_alive(&b, false);
     /* Renewed each third of its life, it stays; the other sees another stamp each time. */
     for (int i = 1; i <= 10; i++) {
         a.now += TTL / 3;
@@ -178,6 +194,7 @@ static void two_holders(live_sandbox *s)
         assert_int_equal(try(&a), LEASE_HELD);
         expect_held_from(&a, a.now);
         assert_int_equal(try(&b), LEASE_WAITED);
+        expect_alive(&b, true);
     }
     /* Not renewed any more: over for the first before the second may take it. */
     b.now += WAIT - 1;
@@ -187,9 +204,12 @@ static void two_holders(live_sandbox *s)
     a.now += (WAIT - 1) * 9 / 11;
     assert_false(lease_held(a.lease, a.now));
     assert_int_equal(try(&b), LEASE_HELD);
+    expect_alive(&b, false);
     assert_int_equal(lease_epoch(b.lease), 2);
     assert_int_equal(try(&a), LEASE_LOST);
+    expect_alive(&a, false);
     assert_int_equal(try(&a), LEASE_WAITED);
+    expect_alive(&a, false);
     assert_int_equal(lease_epoch(a.lease), 1);
     expect_refused(&a, "is held by 'second' on host ");
     /* Given up, it passes on at once. */
@@ -247,6 +267,8 @@ static void test_document(void **state)
     assert_int_equal(seen.since_ms, bson_iter_date_time(&it));
     bson_iter_init_find(&it, doc, "renewed");
     assert_int_equal(seen.renewed_ms, bson_iter_date_time(&it));
+    assert_int_equal(seen.until_ms, seen.renewed_ms + TTL);
+    assert_false(seen.alive);
     expect_refused(&a, "'na\\x1Bme'");
     lease_holder_clear(&seen);
     bson_destroy(doc);

@@ -347,6 +347,9 @@ static void injected_faults(void **state)
          "shard1", 0, "shard1"},
         {"split by somebody", "\"kind\": \"chunkSplit\", \"ns\": \"shop.users\", \"at\": {\"userId\": 5}",
          "shard1", 0, "shard0"},
+        {"data came in",
+         "\"kind\": \"chunkGrown\", \"ns\": \"shop.users\", \"at\": {\"userId\": 5}, \"bytes\": 9000000",
+         "shard1", 153, "shard0"},
         {"the shard is gone", "\"kind\": \"shardRemoved\", \"shard\": \"shard1\"", "shard1", 70, "shard0"},
         {"no config servers, for long", "\"kind\": \"configUnavailable\", \"ms\": 60000", "shard1", 133,
          "shard0"},
@@ -370,6 +373,31 @@ static void injected_faults(void **state)
         pass(&s, 10000);
         check_owner(&s, rows[i].name, rows[i].owner);
         waiting_free(s.first);
+        sandbox_free(s.sb);
+    }
+}
+
+/* Of a chunk without a lower end half of the data lies on either side, whatever kind of number it is split
+ * at. */
+static void split_of_open_chunk(void **state)
+{
+    (void)state;
+    static const char *const numbers[] = {"-500", "{\"$numberLong\": \"-500\"}", "-500.0"};
+    for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        struct scene s = {sandbox_from_snapshot("real-4.2/imbalanced/snapshot.json", &options, NULL), NULL,
+                          NULL};
+        g_autofree char *split =
+            g_strdup_printf("{\"split\": \"shop.users\", \"middle\": {\"userId\": %s}}", numbers[i]);
+        int64_t bytes, documents;
+        bson_t *min = BCON_NEW("userId", BCON_MINKEY), *max = BCON_NEW("userId", BCON_INT32(-500));
+        run(&s, "{\"evenkeelSandboxFault\": \"chunkGrown\", \"ns\": \"shop.users\", \"at\": {\"userId\": "
+                "-1}, \"bytes\": "
+                "{\"$numberLong\": \"8000000\"}}");
+        run(&s, split);
+        assert_true(sb_cluster_range_size(s.sb->cluster, "shop.users", min, max, &bytes, &documents));
+        assert_in_range(bytes, 3900000, 4100000);
+        bson_destroy(min);
+        bson_destroy(max);
         sandbox_free(s.sb);
     }
 }
@@ -427,6 +455,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(disturbed_migrations_end_as_recorded),
         cmocka_unit_test(injected_faults),
+        cmocka_unit_test(split_of_open_chunk),
         cmocka_unit_test(changed_under_way),
         cmocka_unit_test(faults_need_the_option),
     };
