@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Finish times: what was measured goes into the next plan's estimates, and those into the view, as ranges. */
+#include "balancer/service/service_private.h"
+
+#include "balancer/plan/estimate.h"
+#include "migrations/journal/history.h"
+
+enum { NEWEST = 200, READ_MS = 25 };
+static const int64_t MEASURED_MS = INT64_C(30) * 24 * 3600 * 1000; /* how far back */
+
+/* One that was tried more than once tells of trouble, not of speed. */
+static bool on_row(void *data, const struct history_row *r, struct err *err)
+{
+    GArray *to = data;
+    const struct past_migration m = {
+        .ended_ms = r->ended_at, .seconds = (double)(r->ended_at - r->started_at) / 1000, .bytes = r->bytes};
+    (void)err;
+    if (r->kind == JOURNAL_MIGRATION && r->attempts <= 1 && r->bytes >= 0 && r->started_at > 0 &&
+        m.seconds > 0)
+        g_array_append_val(to, m);
+    return true;
+}
+
+GArray *finish_measured(struct service *s)
+{
+    struct err ignored = {0};
+    GArray *measured = g_array_new(FALSE, FALSE, sizeof(struct past_migration));
+    const struct history_filter newest = {.since = MAX(service_now(s) - MEASURED_MS, 0),
+                                          .has_state = true,
+                                          .state = MIGRATION_COMMITTED,
+                                          .limit = NEWEST};
+    journal_bound_reads(s->journal, READ_MS); /* without them the changelog tells */
+    if (!history_rows(s->journal, &newest, on_row, measured, &ignored))
+        g_array_set_size(measured, 0);
+    journal_bound_reads(s->journal, 0);
+    return measured;
+}
+
+double finish_of_round(const struct service *s, double added_seconds)
+{
+    struct executor_status st;
+    executor_status(s->executor, &st);
+    const double passed = (double)(service_now(s) - s->round_started_at) / 1000;
+    return MAX(passed, 0) + MAX(st.remaining_seconds, added_seconds);
+}
+
+/* As long as windows are open: work of so many seconds from then ends when? 0: never, or nobody can tell. */
+static int64_t finish(const struct service *s, int64_t from, double seconds)
+{
+    if (s->paused || s->stopping || seconds > 1e9)
+        return 0;
+    const int64_t at = windows_finish(s->windows, from, (int64_t)(seconds * 1000));
+    return at == INT64_MAX ? 0 : at;
+}
+
+static void fill_speed(const struct estimate *speed, service_view *v)
+{
+    v->speed.basis = g_strdup(time_basis_text(speed->basis));
+    v->speed.samples = speed->samples;
+    v->speed.latency_seconds = speed->latency;
+    v->speed.bytes_per_second = speed->seconds_per_byte > 0 ? 1 / speed->seconds_per_byte : 0;
+}
+
+static void fill_migrations(const struct estimate *speed, service_view *v)
+{
+    for (guint i = 0; i < v->migrations->len; i++) {
+        struct view_migration *m = &g_array_index(v->migrations, struct view_migration, i);
+        const double takes = estimate_seconds(speed, m->bytes) * 1000;
+        if (m->split || m->started_at == 0)
+            continue;
+        m->expected_low = m->started_at + (int64_t)(takes * speed->low);
+        m->expected_high = m->started_at + (int64_t)(takes * speed->high);
+    }
+}
+
+/* A limit of bytes an hour makes it no faster than that. */
+static void fill_forecast(const struct service *s, service_view *v)
+{
+    const struct look_forecast *f = &s->last->found.forecast;
+    const int64_t per_hour = s->cfg->cfg->migrations.max_bytes_per_hour;
+    const double least = per_hour > 0 ? (double)f->bytes / (double)per_hour * 3600 : 0;
+    v->forecast.known = f->made;
+    v->forecast.complete = f->complete;
+    v->forecast.migrations = f->migrations;
+    v->forecast.bytes = f->bytes;
+    v->forecast.low_seconds = MAX(f->time.low, least);
+    v->forecast.expected_seconds = MAX(f->time.expected, least);
+    v->forecast.high_seconds = MAX(f->time.high, least);
+    if (!f->made || f->migrations == 0 || !lease_ours(s))
+        return;
+    v->forecast.finish_low = finish(s, s->last_look_at, v->forecast.low_seconds);
+    v->forecast.finish_expected = finish(s, s->last_look_at, v->forecast.expected_seconds);
+    v->forecast.finish_high = finish(s, s->last_look_at, v->forecast.high_seconds);
+}
+
+void finish_fill(const struct service *s, service_view *v)
+{
+    if (s->last == NULL)
+        return;
+    const struct estimate speed = s->last->found.speed;
+    fill_speed(&speed, v);
+    fill_migrations(&speed, v);
+    fill_forecast(s, v);
+}

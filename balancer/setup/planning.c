@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/* From the `balancer` section of the configuration to the planner's options. */
+#include "balancer/setup/planning.h"
+
+static bool choose_policy(const config *cfg, struct plan_options *opt, struct err *err)
+{
+    switch (cfg->balancer.policy) {
+    case CONFIG_POLICY_AUTO:
+        opt->policy = NULL;
+        return true;
+    case CONFIG_POLICY_COUNT:
+        opt->policy = &policy_count;
+        return true;
+    case CONFIG_POLICY_SIZE:
+        opt->policy = &policy_size;
+        return true;
+    case CONFIG_POLICY_OPTIMAL:
+        break;
+    }
+    return err_set(err, ERR_CONFIG,
+                   "balancer.policy: 'optimal' is not in this version; set auto, count or size");
+}
+
+/* --ns says it all where it is given; else what the file says. */
+static bool choose_namespaces(const config *cfg, const globs *namespaces, struct planning *p, struct err *err)
+{
+    p->opt.namespaces = namespaces;
+    if (namespaces != NULL || !config_is_set(cfg, "balancer.namespaces"))
+        return true;
+    p->namespaces = globs_new();
+    p->opt.namespaces = p->namespaces;
+    for (guint i = 0; i < cfg->balancer.namespaces->len; i++)
+        if (!globs_add(p->namespaces, cfg->balancer.namespaces->pdata[i], err)) {
+            err->cls = ERR_CONFIG;
+            return err_wrap(err, "balancer.namespaces");
+        }
+    return true;
+}
+
+/* The table's defaults are the built-in's own rules, so only what the file gives may change them. */
+static void take_thresholds(const config *cfg, struct plan_options *opt)
+{
+    if (config_is_set(cfg, "balancer.thresholds.chunks"))
+        opt->threshold_chunks = cfg->balancer.thresholds.chunks;
+    if (config_is_set(cfg, "balancer.thresholds.bytes"))
+        opt->threshold_bytes = cfg->balancer.thresholds.bytes;
+    if (config_is_set(cfg, "balancer.thresholds.percent"))
+        opt->threshold_percent = cfg->balancer.thresholds.percent;
+}
+
+static void take_shards(const config *cfg, struct planning *p)
+{
+    p->shards = g_array_new(FALSE, FALSE, sizeof(struct shard_wish));
+    for (guint i = 0; i < cfg->balancer.shards->len; i++) {
+        const struct config_shard *from = &g_array_index(cfg->balancer.shards, struct config_shard, i);
+        struct shard_wish wish = {.shard = from->id,
+                                  .weight = from->weight,
+                                  .max_bytes = from->max_bytes,
+                                  .receive = from->receive};
+        g_array_append_val(p->shards, wish);
+    }
+    p->opt.shard_wishes = (const struct shard_wish *)(void *)p->shards->data;
+    p->opt.n_shard_wishes = p->shards->len;
+}
+
+static void take_collections(const config *cfg, struct planning *p)
+{
+    p->collections = g_array_new(FALSE, FALSE, sizeof(struct collection_wish));
+    for (guint i = 0; i < cfg->balancer.collections->len; i++) {
+        const struct config_collection *from =
+            &g_array_index(cfg->balancer.collections, struct config_collection, i);
+        struct collection_wish wish = {.ns = from->ns,
+                                       .priority = from->priority,
+                                       .threshold = from->threshold,
+                                       .enabled = from->enabled};
+        g_array_append_val(p->collections, wish);
+    }
+    p->opt.collection_wishes = (const struct collection_wish *)(void *)p->collections->data;
+    p->opt.n_collection_wishes = p->collections->len;
+}
+
+bool planning_init(const config *cfg, const globs *namespaces, struct planning *ret, struct err *err)
+{
+    struct planning p = {.opt = plan_options_default()};
+    if (!choose_policy(cfg, &p.opt, err) || !choose_namespaces(cfg, namespaces, &p, err)) {
+        planning_clear(&p);
+        return false;
+    }
+    p.opt.time_series_even = cfg->balancer.time_series == CONFIG_TIME_SERIES_EVEN;
+    take_thresholds(cfg, &p.opt);
+    take_shards(cfg, &p);
+    take_collections(cfg, &p);
+    *ret = p;
+    return true;
+}
+
+void planning_clear(struct planning *p)
+{
+    globs_free(p->namespaces);
+    g_clear_pointer(&p->shards, g_array_unref);
+    g_clear_pointer(&p->collections, g_array_unref);
+    *p = (struct planning){0};
+}
