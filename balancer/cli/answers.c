@@ -12,14 +12,6 @@ const struct argp_child answer_children[] = {
     {0},
 };
 
-static bool parse_policy(const char *name, struct answer_args *a)
-{
-    a->has_policy = true;
-    a->policy = policy_find(name);
-    return a->policy != NULL || strcmp(name, "auto") == 0 ||
-           err_set(a->common.err, ERR_USAGE, "unknown policy '%s'; use auto, count or size", name);
-}
-
 static bool parse_time_series(const char *how, struct answer_args *a)
 {
     a->has_time_series = true;
@@ -44,7 +36,9 @@ error_t answer_parse(int key, char *arg, struct argp_state *state, struct answer
         a->all = true;
         return 0;
     case ANSWER_OPT_POLICY:
-        return parse_policy(arg, a) ? 0 : cli_bad_value(a->common.err, "--policy");
+        a->has_policy = true;
+        return cli_parse_policy(arg, &a->policy, a->common.err) ? 0
+                                                                : cli_bad_value(a->common.err, "--policy");
     case ANSWER_OPT_TIME_SERIES:
         return parse_time_series(arg, a) ? 0 : cli_bad_value(a->common.err, "--time-series");
     default:
@@ -64,7 +58,7 @@ bool answer_read(struct answer_args *a, struct answer_input *ret, struct err *er
     bool ok = cli_load_config(&a->common, &in.cfg, err);
     if (ok) {
         a->source.cfg = in.cfg;
-        ok = cli_planning_init(in.cfg, &a->source, &in.planning, err) &&
+        ok = planning_init(in.cfg, a->source.namespaces, &in.planning, err) &&
              cli_read_cluster(&a->source, &in.cl, &in.kind, &in.name, err);
     }
     if (!ok) {
@@ -81,7 +75,7 @@ bool answer_read(struct answer_args *a, struct answer_input *ret, struct err *er
 
 void answer_input_clear(struct answer_input *in)
 {
-    cli_planning_clear(&in->planning);
+    planning_clear(&in->planning);
     cluster_free(in->cl);
     config_free(in->cfg);
 }

@@ -6,8 +6,9 @@
 #pragma once
 
 #include "balancer/cli/cli.h"
-#include "common/json_writer.h"
 #include "balancer/report/page.h"
+#include "balancer/setup/planning.h"
+#include "common/json_writer.h"
 
 #include <bson/bson.h>
 
@@ -36,7 +37,7 @@ void answer_clear(struct answer_args *a);
 struct answer_input {
     config *cfg;
     cluster *cl;
-    struct cli_planning planning;
+    struct planning planning;
     const char *kind, *name; /* of the source, borrowed */
 };
 bool answer_read(struct answer_args *a, struct answer_input *ret, struct err *err);

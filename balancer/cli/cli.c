@@ -6,11 +6,13 @@
 #include "migrations/mongo/connect.h"
 
 #include <bson/bson.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <libfyaml.h>
 #include <libsmartcols.h>
 #include <locale.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +21,18 @@
 
 static const struct cli_command commands[] = {
     {"plan", "what would move, why, how much, how long", cmd_plan},
+    {"apply", "carry out a plan that was approved, or refuse it where it is stale", cmd_apply},
+    {"round", "force one balancing round now", cmd_round},
     {"explain", "why a collection, a chunk or a shard moves or does not move", cmd_explain},
     {"drain", "what emptying a shard takes, and what blocks it", cmd_drain},
     {"zones", "show zone ranges, and check them for faults", cmd_zones},
     {"route", "which chunks and shards a query reaches", cmd_route},
+    {"history", "what the journal says was done: migrations and rounds", cmd_history},
     {"snapshot", "capture a cluster's metadata into one file, --anonymize to share it", cmd_snapshot},
+    {"run", "the service, in the foreground", cmd_run},
+    {"status", "what the service is doing", cmd_status},
+    {"pause", "stop starting migrations in the running service", cmd_pause},
+    {"resume", "let it start them again", cmd_resume},
     {"sandbox", "serve a snapshot as a simulated cluster", cmd_sandbox},
     {"hash", "the hashed shard key value of a value", cmd_hash},
     {"config", "validate a configuration file", cmd_config},
@@ -68,6 +77,8 @@ static int print_version(struct err *err)
     g_autoptr(GString) out = g_string_new("evenkeel " EVENKEEL_VERSION "\n");
     g_string_append_printf(out, "libmongoc %s\n", mongo_library_version());
     g_string_append_printf(out, "libbson %s\n", bson_get_version());
+    g_string_append_printf(out, "libevent %s\n", event_get_version());
+    g_string_append_printf(out, "SQLite %s\n", sqlite3_libversion());
     g_string_append_printf(out, "GLib %u.%u.%u\n", glib_major_version, glib_minor_version,
                            glib_micro_version);
     g_string_append_printf(out, "libfyaml %s\n", fy_library_version());

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "balancer/cluster/cluster.h"
-#include "balancer/plan/planner.h"
+#include "balancer/policy/policy.h"
 #include "common/config/config.h"
 #include "common/err.h"
 #include "common/globs.h"
@@ -32,9 +32,19 @@ int cmd_drain(int argc, char **argv, struct err *err);
 int cmd_zones(int argc, char **argv, struct err *err);
 int cmd_route(int argc, char **argv, struct err *err);
 int cmd_snapshot(int argc, char **argv, struct err *err);
+int cmd_run(int argc, char **argv, struct err *err);
+int cmd_status(int argc, char **argv, struct err *err);
+int cmd_pause(int argc, char **argv, struct err *err);
+int cmd_resume(int argc, char **argv, struct err *err);
 int cmd_sandbox(int argc, char **argv, struct err *err);
+int cmd_apply(int argc, char **argv, struct err *err);
+int cmd_round(int argc, char **argv, struct err *err);
+int cmd_history(int argc, char **argv, struct err *err);
 int cmd_hash(int argc, char **argv, struct err *err);
 int cmd_config(int argc, char **argv, struct err *err);
+
+/* Read where --config names none and it exists. */
+#define CLI_CONFIG_DEFAULT "/etc/evenkeel/evenkeel.yaml"
 
 /* Options that all commands share; a command's argp lists cli_common_argp as a child, whose input is this
  * struct. */
@@ -72,6 +82,11 @@ bool cli_parse(const struct argp *argp, int argc, char **argv, void *input, stru
  * option parsers: return cli_bad_value(in->err, "--rounds"). */
 error_t cli_bad_value(struct err *err, const char *option);
 
+/* Values that several commands take. Limits of nothing are refused; *ret_policy is NULL for "auto". */
+bool cli_parse_policy(const char *name, const struct policy **ret_policy, struct err *err);
+bool cli_parse_max_bytes(const char *arg, int64_t *ret, struct err *err);
+bool cli_parse_max_time(const char *arg, int64_t *ret_ms, struct err *err);
+
 /* The configuration: --config, or the default file where it exists, or the defaults. Faults are printed to
  * stderr. */
 bool cli_load_config(const struct cli_common *c, config **ret, struct err *err);
@@ -81,20 +96,6 @@ bool cli_load_config(const struct cli_common *c, config **ret, struct err *err);
  * static; `*ret_name` is borrowed from `s`, or is the URI without credentials, interned. */
 bool cli_read_cluster(const struct cli_source *s, cluster **ret, const char **ret_kind, const char **ret_name,
                       struct err *err);
-
-/* What the configuration says about planning, as options of the planner. Zeroed: nothing to clear. */
-struct cli_planning {
-    struct plan_options opt; /* points into the rest, and into the configuration */
-    globs *namespaces;
-    GArray *shards;      /* struct shard_wish */
-    GArray *collections; /* struct collection_wish */
-};
-
-/* The planner's defaults, changed by what `cfg` sets; `cfg` must outlive `ret`. --ns goes before the
- * configuration's namespaces. ERR_CONFIG where this version cannot do what is asked. */
-bool cli_planning_init(const config *cfg, const struct cli_source *s, struct cli_planning *ret,
-                       struct err *err);
-void cli_planning_clear(struct cli_planning *p);
 
 /* Writes text to stdout, or to c->output ("-": stdout) through a temporary file that is renamed; a device or
  * a pipe is written in place. ERR_CANT_CREATE on failure, a closed pipe included. */

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const char default_config_path[] = "/etc/evenkeel/evenkeel.yaml";
-
 static void print_faults(const GPtrArray *faults)
 {
     for (guint i = 0; faults != NULL && i < faults->len; i++)
@@ -19,8 +17,8 @@ static void print_faults(const GPtrArray *faults)
 bool cli_load_config(const struct cli_common *c, config **ret, struct err *err)
 {
     const char *path = c->config_path;
-    if (path == NULL && access(default_config_path, F_OK) == 0)
-        path = default_config_path;
+    if (path == NULL && access(CLI_CONFIG_DEFAULT, F_OK) == 0)
+        path = CLI_CONFIG_DEFAULT;
     if (path == NULL) {
         *ret = config_default();
         return true;

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char default_path[] = "/etc/evenkeel/evenkeel.yaml";
-
 struct config_args {
     struct cli_common common;
     const char *verb, *file;
@@ -42,10 +40,10 @@ static bool choose_file(const struct config_args *args, const char **ret_path, s
         *ret_path = args->file != NULL ? args->file : args->common.config_path;
         return true;
     }
-    if (access(default_path, F_OK) != 0)
+    if (access(CLI_CONFIG_DEFAULT, F_OK) != 0)
         return err_set(err, ERR_NO_INPUT, "no configuration file to check: %s is not there; name a FILE",
-                       default_path);
-    *ret_path = default_path;
+                       CLI_CONFIG_DEFAULT);
+    *ret_path = CLI_CONFIG_DEFAULT;
     return true;
 }
 

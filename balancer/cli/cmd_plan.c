@@ -3,6 +3,7 @@
 #include "balancer/cli/cli.h"
 
 #include "balancer/report/report.h"
+#include "balancer/setup/planning.h"
 #include "common/text.h"
 
 #include <stdio.h>
@@ -58,45 +59,12 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static bool parse_policy(const char *name, struct plan_args *in, struct err *err)
-{
-    in->has_policy = true;
-    in->policy = policy_find(name);
-    if (in->policy != NULL || strcmp(name, "auto") == 0)
-        return true;
-    if (strcmp(name, "optimal") == 0)
-        return err_set(err, ERR_USAGE, "'optimal' is not in this version; use auto, count or size");
-    return err_set(err, ERR_USAGE, "unknown policy '%s'; use auto, count or size", name);
-}
-
 static bool parse_time_series(const char *how, struct plan_args *in, struct err *err)
 {
     in->has_time_series = true;
     in->time_series_even = strcmp(how, "even") == 0;
     return in->time_series_even || strcmp(how, "exclude") == 0 ||
            err_set(err, ERR_USAGE, "'%s' is neither 'exclude' nor 'even'", how);
-}
-
-static bool parse_max_bytes(const char *arg, int64_t *ret, struct err *err)
-{
-    int64_t bytes;
-    if (!text_parse_bytes(arg, &bytes, err))
-        return false;
-    if (bytes == 0)
-        return err_set(err, ERR_USAGE, "'%s' would let nothing move; give a size from 1 byte up", arg);
-    *ret = bytes;
-    return true;
-}
-
-static bool parse_max_time(const char *arg, int64_t *ret_ms, struct err *err)
-{
-    int64_t ms;
-    if (!text_parse_duration(arg, &ms, err))
-        return false;
-    if (ms == 0)
-        return err_set(err, ERR_USAGE, "'%s' would let nothing move; give a time from 1ms up", arg);
-    *ret_ms = ms;
-    return true;
 }
 
 static error_t check(bool sound, struct plan_args *in, const char *option)
@@ -112,7 +80,8 @@ static error_t parse_valued(int key, const char *arg, struct plan_args *in)
     case OPT_ROUNDS:
         return check(text_parse_int(arg, 1, 1000000, &in->rounds, err), in, "--rounds");
     case OPT_POLICY:
-        return check(parse_policy(arg, in, err), in, "--policy");
+        in->has_policy = true;
+        return check(cli_parse_policy(arg, &in->policy, err), in, "--policy");
     case OPT_TIME_SERIES:
         return check(parse_time_series(arg, in, err), in, "--time-series");
     case OPT_SEED:
@@ -121,9 +90,9 @@ static error_t parse_valued(int key, const char *arg, struct plan_args *in)
     case OPT_MAX_MOVES:
         return check(text_parse_int(arg, 1, UINT32_MAX, &in->max_moves, err), in, "--max-moves");
     case OPT_MAX_BYTES:
-        return check(parse_max_bytes(arg, &in->max_bytes, err), in, "--max-bytes");
+        return check(cli_parse_max_bytes(arg, &in->max_bytes, err), in, "--max-bytes");
     case OPT_MAX_TIME:
-        return check(parse_max_time(arg, &in->max_ms, err), in, "--max-time");
+        return check(cli_parse_max_time(arg, &in->max_ms, err), in, "--max-time");
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -248,7 +217,7 @@ static bool plan_and_report(const struct plan_args *in, const struct plan_option
 static int run(struct plan_args *in, struct err *err)
 {
     g_autoptr(config) cfg = NULL;
-    struct cli_planning planning = {0};
+    struct planning planning = {0};
     bool changes = false;
     const char *format = cli_format(&in->common, formats, err);
     if (format == NULL)
@@ -260,11 +229,11 @@ static int run(struct plan_args *in, struct err *err)
     if (!cli_load_config(&in->common, &cfg, err))
         return 0;
     in->source.cfg = cfg;
-    if (!cli_planning_init(cfg, &in->source, &planning, err))
+    if (!planning_init(cfg, in->source.namespaces, &planning, err))
         return 0;
     apply_options(in, &planning.opt);
     bool done = plan_and_report(in, &planning.opt, format, &changes, err);
-    cli_planning_clear(&planning);
+    planning_clear(&planning);
     return done && changes && in->detailed_exitcode ? EXIT_CHANGES : 0;
 }
 

@@ -23,6 +23,8 @@ OWN = {
     "route": SOURCE,
     "snapshot": ("--snapshot", "--dump", "--uri", "--anonymize"),
     "sandbox": ("--snapshot", "--dump", "--port", "--server-version", "--bandwidth", "--latency", "--speed"),
+    "history": ("--since", "--until", "--ns", "--shard", "--state", "--round", "--limit", "--rounds", "--tail", "--all",
+                "--journal"),
     "hash": (),
     "config": (),
 }
@@ -66,7 +68,7 @@ class Help(CommandCase):
         lines = self.ok("--version").splitlines()
         self.assertRegex(lines[0], r"^evenkeel \d+\.\d+\.\d+$")
         self.assertEqual([line.split()[0] for line in lines[1:]],
-                         ["libmongoc", "libbson", "GLib", "libfyaml", "zlib", "libsmartcols"])
+                         ["libmongoc", "libbson", "libevent", "SQLite", "GLib", "libfyaml", "zlib", "libsmartcols"])
         for line in lines:
             self.assertRegex(line, r"^[A-Za-z]+ \d+\.\d+[.\w-]*$")
         self.assertEqual(self.ok("-V").splitlines(), lines)
@@ -78,9 +80,9 @@ class Refusals(CommandCase):
             ((), ("no command",)),
             (("plam",), ("'plam'", "'plan'", "explain", "route")),
             (("exlpain",), ("'explain'",)),
-            (("frobnicate",), ("'frobnicate'", "plan, explain")),
-            (("apply", "plan.json"), ("'apply'", "plan, explain")),
-            (("run",), ("'run'", "plan, explain")),
+            (("frobnicate",), ("'frobnicate'", "plan, apply, round, explain")),
+            (("apply", "plan.json"), ("nobody can be asked", "--yes")),
+            (("run",), ("no cluster named", "--uri")),
             (("",), ("''",)),
             (("PLAN",), ("'PLAN'",)),
             (("help", "plam"), ("'plam'",)),
