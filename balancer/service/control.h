@@ -7,7 +7,8 @@
  *       "ignoreWindow"?: bool, "dryRun"?: bool, "ns"?: [globs], "wait"?: bool}
  *   <- {"v": 1, "ok": true, ...}  or  {"v": 1, "ok": false, "exit": 75, "error": text}
  * Requests of a connection are answered one by one, in order. With "wait" a round's answer is followed by its
- * events, one a line, until {"event": "end", ...}. "status" answers with the view under "status", "plan" with
+ * events, one a line, until {"event": "end", "state": text, "note": text,
+ * "exit": the code for who waited}. "status" answers with the view under "status", "plan" with
  * the contract's plan under "plan". Another version is refused in words that both understand.
  */
 #pragma once

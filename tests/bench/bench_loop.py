@@ -214,12 +214,14 @@ def main():
         cluster.configure("10s" if args.idle else "1s", "1s" if args.idle else "0s")
         stops = Stops(cluster.folder / "stops")
         preload = {} if args.idle else {"LD_PRELOAD": os.environ["EVENKEEL_LOOP_STOPS_LIBRARY"], "EVENKEEL_LOOP_STOPS": str(stops.path)}
-        service = Service(cluster, **preload)
+        service = Service(cluster, *(["--verbose"] if args.idle else []), **preload)
         try:
             sandbox_server.wait_until(lambda: service.lines("cluster.connected") or service.process.poll() is not None, WAIT)
             if args.idle:
-                service.wait_status(lambda s: s["state"] == "idle")
+                sandbox_server.wait_until(lambda: service.lines("round.nothing"), WAIT)
                 idle(service, args.seconds)
+                if service.lines()[-1][0] != "round.nothing":
+                    sys.exit(f"it was not idle: {service.lines()[-1]}")
             else:
                 loop(cluster, stops, service, args.seconds)
             code = service.end()

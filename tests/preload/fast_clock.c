@@ -33,7 +33,7 @@
 
 enum { SLOTS = 16, SPINS = 10000 };
 #define NS INT64_C(1000000000)
-#define UNDER_WAY_MAX INT64_C(200000000)
+#define UNDER_WAY_MAX INT64_C(50000000)
 #define SLICE_MIN INT64_C(1000000)
 #define SLICE_MAX INT64_C(50000000)
 
@@ -75,6 +75,8 @@ static int (*next_nanosleep)(const struct timespec *, struct timespec *);
 static ssize_t (*next_send)(int, const void *, size_t, int);
 static ssize_t (*next_sendmsg)(int, const struct msghdr *, int);
 static ssize_t (*next_writev)(int, const struct iovec *, int);
+static ssize_t (*next_recv)(int, void *, size_t, int);
+static ssize_t (*next_readv)(int, const struct iovec *, int);
 static long (*next_syscall)(long, ...);
 
 /* A name that is not found would be told in memory of the heap, which may be what asks for the time. */
@@ -108,6 +110,8 @@ static void find_all(void)
     find(&next_send, "send");
     find(&next_sendmsg, "sendmsg");
     find(&next_writev, "writev");
+    find(&next_recv, "recv");
+    find(&next_readv, "readv");
     find(&next_syscall, "syscall");
 }
 
@@ -178,10 +182,11 @@ static int64_t elapsed(void)
     return t;
 }
 
-enum what { NOTHING, SENT, WOKEN };
+enum what { NOTHING, SENT, ARRIVED };
 
-/* This thread runs (+1) or waits (-1) from now on; it is about to send a message, or was woken by one. A
- * message counts as under way until somebody else woke; who is woken may be a while in coming. */
+/* This thread runs (+1) or waits (-1) from now on; it is about to send a message, or was woken by one or took
+ * one in. A message counts as under way until it arrived somewhere else; who is woken may be a while in
+ * coming. */
 static void note(int change, enum what what)
 {
     int error = errno;
@@ -193,7 +198,7 @@ static void note(int change, enum what what)
     if (what == SENT) {
         shared->sender = slot;
         shared->linger_until = shared->at + UNDER_WAY_MAX;
-    } else if (what == WOKEN && (slot != shared->sender || until < shared->at + shared->linger)) {
+    } else if (what == ARRIVED && (slot != shared->sender || until < shared->at + shared->linger)) {
         shared->linger_until = shared->at + shared->linger;
     }
     unlock(shared);
@@ -355,7 +360,7 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
     do
         got = next_poll(fds, n, timeout < 0 ? -1 : (int)(slice(until) / 1000000));
     while (got == 0 && elapsed() < until);
-    note(1, got > 0 ? WOKEN : NOTHING);
+    note(1, got > 0 ? ARRIVED : NOTHING);
     return got;
 }
 
@@ -370,7 +375,7 @@ int epoll_wait(int fd, struct epoll_event *events, int n, int timeout)
     do
         got = next_epoll_wait(fd, events, n, timeout < 0 ? -1 : (int)(slice(until) / 1000000));
     while (got == 0 && elapsed() < until);
-    note(1, got > 0 ? WOKEN : NOTHING);
+    note(1, got > 0 ? ARRIVED : NOTHING);
     return got;
 }
 
@@ -527,4 +532,22 @@ ssize_t writev(int fd, const struct iovec *parts, int n)
     if (shared != NULL)
         note(0, SENT);
     return next_writev(fd, parts, n);
+}
+
+ssize_t recv(int fd, void *data, size_t n, int flags)
+{
+    find_all();
+    ssize_t got = next_recv(fd, data, n, flags);
+    if (shared != NULL && got > 0)
+        note(0, ARRIVED);
+    return got;
+}
+
+ssize_t readv(int fd, const struct iovec *parts, int n)
+{
+    find_all();
+    ssize_t got = next_readv(fd, parts, n);
+    if (shared != NULL && got > 0)
+        note(0, ARRIVED);
+    return got;
 }

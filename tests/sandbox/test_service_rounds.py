@@ -195,6 +195,42 @@ class BuiltinBalancer(ServingCase):
         self.ended(second)
         self.assertEqual(cluster.balancer(), "full")
 
+    def failing(self, cluster, command, on=True):
+        with cluster.sandbox.client() as client:
+            client.admin.command("configureFailPoint", "failCommand", mode="alwaysOn" if on else "off",
+                                 data={"failCommands": [command], "errorCode": 8})
+
+    def test_it_cannot_be_stopped(self):
+        cluster = self.served(config=self.CONFIG)
+        cluster.set_balancer(True)
+        before = len(cluster.commits())
+        self.failing(cluster, "balancerStop")
+        service = self.serve(cluster)
+        service.wait("balancer.running", 2)
+        self.assertEqual(service.lines("migration.start"), [])
+        self.assertNotEqual(service.cli("round", "--wait").code, 0)
+        self.failing(cluster, "balancerStop", False)
+        service.wait("balancer.stopped")
+        service.wait("migration.commit")
+        self.ended(service)
+        self.assertEqual(cluster.balancer(), "full")
+        self.agree(cluster, before)
+
+    def test_it_cannot_be_started_again(self):
+        """What is remembered stays so until a later end of the service."""
+        cluster = self.served(config=self.CONFIG)
+        cluster.set_balancer(True)
+        service = self.serve(cluster)
+        service.wait("migration.commit")
+        self.failing(cluster, "balancerStart")
+        self.ended(service)
+        self.assertEqual((len(service.lines("balancer.restoreFailed")), cluster.balancer()), (1, "off"))
+        self.failing(cluster, "balancerStart", False)
+        again = self.serve(cluster)
+        again.wait("cluster.connected")
+        self.ended(again)
+        self.assertEqual((len(again.lines("balancer.restored")), cluster.balancer()), (1, "full"))
+
 
 if __name__ == "__main__":
     main()

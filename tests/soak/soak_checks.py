@@ -11,7 +11,7 @@ from soak_cluster import milliseconds, order, spelled
 # The service looks at zones right before a command leaves; so much simulated time may lie between that and the cluster's beginning.
 LOOK_MS = 5000
 FLAT_BYTES, FLAT_PART, FLAT_FILES = 2 << 20, 0.10, 2
-CONNECTIONS = 12  # three migrations with seven shards, one in reserve, looks, the lease; each with one that watches
+CONNECTIONS = 16  # three migrations with seven shards, one in reserve, looks, the lease; each with one that watches, and before that the old ones
 
 
 def _move(e):

@@ -119,7 +119,7 @@ class Cluster:
         self.port = int(line.rsplit(":", 1)[1])
         self.starts += 1
         self.client = pymongo.MongoClient("127.0.0.1", self.port, document_class=bson.SON, serverSelectionTimeoutMS=10000, socketTimeoutMS=TIMEOUT * 1000,
-                                          heartbeatFrequencyMS=600000, retryReads=True)
+                                          heartbeatFrequencyMS=9e8, retryReads=True)
 
     def stop(self):
         self.client.close()
