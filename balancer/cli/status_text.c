@@ -102,6 +102,28 @@ static char *time_text(const char *iso)
     return text;
 }
 
+/* "done about 2026-11-21 18:03 UTC (17:58 to 18:20)": the date of an end of the range only where it is
+ * another. */
+static char *finish_text(const bson_t *s, const char *of)
+{
+    enum { DATE_CHARS = 11 };
+    const char *const ends[] = {"Low", "Expected", "High"};
+    char *at[G_N_ELEMENTS(ends)];
+    for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+        g_autofree char *path = g_strdup_printf("%s.finish%s", of, ends[i]);
+        at[i] = time_text(text_of(s, path));
+    }
+    const bool one_day = strncmp(at[0], at[1], DATE_CHARS) == 0 && strncmp(at[1], at[2], DATE_CHARS) == 0 &&
+                         strlen(at[1]) == TIME_CHARS;
+    const size_t skip = one_day ? DATE_CHARS : 0;
+    char *text = strcmp(at[0], at[2]) == 0
+                     ? g_strdup_printf("done about %s UTC", at[1])
+                     : g_strdup_printf("done about %s UTC (%s to %s)", at[1], at[0] + skip, at[2] + skip);
+    for (size_t i = 0; i < G_N_ELEMENTS(ends); i++)
+        g_free(at[i]);
+    return text;
+}
+
 static char *name_cell(const struct page *pg, const char *name)
 {
     return page_name(pg, name == NULL ? "" : name, 0);
@@ -168,9 +190,7 @@ static void put_round(const bson_t *s, struct page *pg)
     g_autofree char *moved = bytes_text(int_of(s, "round.bytesDone"));
     g_autofree char *all = bytes_text(int_of(s, "round.bytes"));
     g_autofree char *speed = bytes_text((int64_t)double_of(s, "round.bytesPerSecond"));
-    g_autofree char *low = time_text(text_of(s, "round.finishLow"));
-    g_autofree char *at = time_text(text_of(s, "round.finishExpected"));
-    g_autofree char *high = time_text(text_of(s, "round.finishHigh"));
+    g_autofree char *finish = finish_text(s, "round");
     g_autofree char *drawn = bar(steps <= 0 ? 0 : (double)(done + MAX(failed, 0)) / (double)steps);
     page_blank(pg);
     put(pg, "round:",
@@ -181,7 +201,7 @@ static void put_round(const bson_t *s, struct page *pg)
     if (text_of(s, "round.finishExpected") == NULL)
         put(pg, NULL, g_steal_pointer(&drawn));
     else
-        put(pg, NULL, g_strdup_printf("%s done about %s UTC (%s to %s)", drawn, at, low, high));
+        put(pg, NULL, g_strdup_printf("%s %s", drawn, finish));
 }
 
 /* Until nothing more moves. */
@@ -199,10 +219,8 @@ static void put_forecast(const bson_t *s, struct page *pg)
                            flag_of(s, "forecast.complete") ? "" : "at least ", n,
                            n == 1 ? "migration" : "migrations", bytes);
     if (text_of(s, "forecast.finishExpected") != NULL) {
-        g_autofree char *at = time_text(text_of(s, "forecast.finishExpected"));
-        g_autofree char *from = time_text(text_of(s, "forecast.finishLow"));
-        g_autofree char *to = time_text(text_of(s, "forecast.finishHigh"));
-        g_string_append_printf(line, "done about %s UTC (%s to %s)", at, from, to);
+        g_autofree char *finish = finish_text(s, "forecast");
+        g_string_append(line, finish);
     } else {
         g_string_append_printf(line, "%s to %s of work", low, high);
     }
