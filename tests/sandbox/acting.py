@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of `apply` and `round` share: a simulated cluster with a folder for plan, journal and configuration, the
 command run against it, on a terminal or off one, and what the cluster itself says has happened."""
+import atexit
 import collections
 import contextlib
 import fcntl
+import functools
 import os
 import pathlib
 import pty
 import re
 import select
+import shutil
 import sqlite3
 import struct
 import subprocess
@@ -32,9 +35,21 @@ def environment(**more):
     return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TERM": "xterm", **kept, **more}
 
 
+@functools.cache
+def anybodys_evenkeel():
+    """The program where other users reach it: the checkout may lie in somebody's own folder."""
+    folder = tempfile.mkdtemp(prefix="evenkeel-anybodys-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.chmod(folder, 0o755)
+    return shutil.copy(EVENKEEL, folder)
+
+
 def run(*arguments, env=None, **options):
     options.setdefault("stdin", subprocess.DEVNULL)
-    done = subprocess.run([EVENKEEL, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(**(env or {})),
+    program = anybodys_evenkeel() if "user" in options else EVENKEEL
+    if "user" in options:
+        options.setdefault("cwd", "/")
+    done = subprocess.run([program, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(**(env or {})),
                           timeout=TIMEOUT, check=False, **options)
     return Done(done.returncode, done.stdout.decode(), PROFILER.sub("", done.stderr.decode()))
 

@@ -12,7 +12,7 @@ import time
 
 from acting import approved
 from faults import Bench, FaultCase
-from sandbox_server import EVENKEEL, main
+from sandbox_server import main
 
 NOBODY = 65534
 PAGE = 4096
@@ -117,13 +117,11 @@ class Journal(FaultCase):
         os.chmod(bench.folder, 0o755)
         for path in bench.folder.iterdir():
             os.chmod(path, 0o644)
-        if bench.apply("--help", user=NOBODY, group=NOBODY, cwd="/").code != 0 or not os.access(EVENKEEL, os.X_OK):
-            self.skipTest("nobody else can run the program")
-        self.nothing_done(bench, 77, "journal.db", user=NOBODY, group=NOBODY, cwd="/")
+        self.nothing_done(bench, 77, "journal.db", user=NOBODY, group=NOBODY)
         for path in bench.folder.glob("journal.db*"):  # the file, but not the folder
             os.chown(path, NOBODY, NOBODY)
         bench.journal.with_name("journal.db.lock").unlink()
-        self.nothing_done(bench, 77, "journal.db", user=NOBODY, group=NOBODY, cwd="/")
+        self.nothing_done(bench, 77, "journal.db", user=NOBODY, group=NOBODY)
         self.completes(bench)
 
     # --- others have it ---

@@ -47,7 +47,7 @@ class Long(unittest.TestCase):
         """One migration takes two hours and keeps the round open; all others are refused. They are tried again, ever less often."""
         self.cluster.fault("stall", step=4, ms=2 * 3600 * 1000)
         self.start(balancer={"busyInterval": "1s"}, migrations={"retry": {"attempts": 1, "backoff": "1s", "maxBackoff": "10s"}})
-        self.wait(lambda: self.service.status()["migrations"])
+        self.wait(lambda: any(e["what"] == "moveChunk.start" for e in self.cluster.read_changelog()))
         self.cluster.fault("errorCode", command="moveChunk", code=14031, times=0)
         self.clock.run(5000)
         status = self.service.status()
