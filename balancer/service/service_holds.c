@@ -99,6 +99,17 @@ static void find_throttle(struct service *s, int64_t now)
             g_strdup("as much was moved within the hour as migrations.maxBytesPerHour allows"));
 }
 
+/* What is found later may be shorter: this keeps nothing from being looked for. */
+static void find_window_short(struct service *s, int64_t now)
+{
+    const struct window_now w = service_window(s, now);
+    if (!s->window_short || w.always || !w.open)
+        return;
+    g_autofree char *at = text_iso8601(w.changes_at);
+    add(s->holds, "windowTooShort", 0,
+        g_strdup_printf("nothing that is planned would end before the balancing window closes %s", at));
+}
+
 /* What the executor alone knows: limits and pauses between attempts. */
 static void find_executor(struct service *s)
 {
@@ -160,6 +171,7 @@ const char *holds_find(struct service *s, int64_t now)
     find_throttle(s, now);
     find_cluster(s);
     const char *code = s->holds->len == 0 ? NULL : g_array_index(s->holds, struct view_hold, 0).code;
+    find_window_short(s, now);
     find_executor(s); /* it holds itself back */
     return code;
 }

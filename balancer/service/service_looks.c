@@ -117,6 +117,15 @@ static void begin_nothing(struct service *s, const char *hold)
     }
 }
 
+/* What keeps from beginning what was found; NULL: nothing. An open round goes on with what it has. */
+static const char *work_waits_for(struct service *s, const look *l, int64_t now)
+{
+    const bool fits = l->found.n_steps == 0 || rounds_fit_window(s, l, now);
+    s->window_short = !fits && s->executor == NULL;
+    const char *hold = s->stopping ? "stopping" : holds_find(s, now);
+    return hold != NULL || fits ? hold : "windowTooShort";
+}
+
 static void use_look(struct service *s, look *l, int64_t now)
 {
     struct err err = {0};
@@ -137,7 +146,7 @@ static void use_look(struct service *s, look *l, int64_t now)
         rounds_end_forced(s, "done", "a dry run: nothing was carried out", 0);
         return;
     }
-    const char *hold = s->stopping ? "stopping" : holds_find(s, now);
+    const char *hold = work_waits_for(s, l, now);
     if (nothing || hold != NULL) {
         if (s->executor == NULL)
             begin_nothing(s, nothing ? NULL : hold);

@@ -80,6 +80,7 @@ struct service {
     unsigned failures;       /* looks that failed, one after the other */
     unsigned lease_failures; /* tries of the lease that nobody answered, one after the other */
     struct err unreachable;  /* what the last of either said */
+    bool window_short;       /* what is left of the window is too short for all that was found */
     int64_t throttled_until; /* migrations.maxBytesPerHour leaves no room before; 0: it does */
     int64_t prune_at;        /* when old rows are looked for again */
     uint32_t pruned;         /* rounds, in the sweep under way */
@@ -130,6 +131,8 @@ bool rounds_idle(const struct service *s);
 void rounds_end_forced(struct service *s, const char *state, const char *note, int exit_code);
 /* The work of a look that found some; an error is the journal's or means that there are no threads. */
 bool rounds_begin_work(struct service *s, look *l, int64_t now, struct err *err);
+/* Whether anything of the work that was found would end inside the window, by its estimate. */
+bool rounds_fit_window(const struct service *s, const look *l, int64_t now);
 /* After the first look: what an earlier run left open is settled before anything is begun. */
 void rounds_recover(struct service *s, int64_t now);
 

@@ -9,6 +9,7 @@
 #include "balancer/service/service_private.h"
 
 #include "balancer/key/show.h"
+#include "balancer/plan/estimate.h"
 #include "common/json_writer.h"
 #include "common/text.h"
 
@@ -54,12 +55,11 @@ void rounds_forget_acting(struct service *s)
 }
 
 /* An executor on the cluster as last seen. */
-static bool open_executor(struct service *s, int64_t round, int64_t max_ms, struct err *err)
+static bool open_executor(struct service *s, int64_t round, struct err *err)
 {
     if (!make_acting(s, err))
         return false;
     struct executor_options opt = acting_executor(s->cfg->cfg, s->last->found.cl);
-    opt.max_ms = max_ms;
     opt.seed = (uint32_t)service_now(s);
     const struct hands hands = mongo_hands_table(s->acting.hands);
     if (!executor_new(&opt, &hands, s->journal, round, rounds_on_event, s, &s->executor, err))
@@ -77,12 +77,33 @@ static void close_executor(struct service *s)
     s->round = 0;
 }
 
-/* What is open of the window, so that nothing begins that cannot end inside it; 0: no limit. */
-static int64_t window_left(const struct service *s, int64_t now)
+/* When the open window closes, so that nothing begins that cannot end inside it; 0: no limit. */
+static int64_t window_end(const struct service *s, int64_t now)
 {
     bool ignore = s->running != NULL && s->running->ignore_window;
     const struct window_now w = service_window(s, now);
-    return ignore || w.always ? 0 : MAX(w.changes_at - now, 1);
+    return ignore || w.always ? 0 : w.changes_at;
+}
+
+/* A reload or the cluster may have changed the window since the round was opened, or the next one has come.
+ * While it is closed what was said of it holds on. Settling knows no window. */
+static void heed_window_end(struct service *s, int64_t now)
+{
+    const struct window_now w = service_window(s, now);
+    if (s->round != 0 && (w.open || w.always))
+        executor_until(s->executor, window_end(s, now));
+}
+
+bool rounds_fit_window(const struct service *s, const look *l, int64_t now)
+{
+    const int64_t end = window_end(s, now);
+    for (guint i = 0; end != 0 && i < l->found.work->steps->len; i++) {
+        const struct work_step *step = l->found.work->steps->pdata[i];
+        const int64_t bytes = step->kind == WORK_MOVE ? step->bytes : 0;
+        if ((double)now + estimate_seconds(&l->found.speed, bytes) * 1000 <= (double)end)
+            return true;
+    }
+    return end == 0;
 }
 
 static bool open_round(struct service *s, const look *l, int64_t now, struct err *err)
@@ -97,9 +118,9 @@ static bool open_round(struct service *s, const look *l, int64_t now, struct err
                                     .planned_bytes = l->found.work->bytes,
                                     .planned_seconds = l->found.work->expected_seconds,
                                     .started_at = now};
-    if (!journal_round_start(s->journal, &r, &s->round, err) ||
-        !open_executor(s, s->round, window_left(s, now), err))
+    if (!journal_round_start(s->journal, &r, &s->round, err) || !open_executor(s, s->round, err))
         return false;
+    heed_window_end(s, now);
     s->round_started_at = now;
     log_put(s->log, LOG_ROUND_START, log_i64("round", s->round), log_str("kind", r.kind),
             log_i64("migrations", r.planned_migrations), log_i64("splits", r.planned_splits),
@@ -216,7 +237,7 @@ static bool open_rows(struct service *s, struct err *err)
         return true;
     }
     log_put(s->log, LOG_RECOVERY_START, log_i64("open", rows->len), log_i64("rounds", interrupted));
-    if (!open_executor(s, 0, 0, err)) {
+    if (!open_executor(s, 0, err)) {
         g_ptr_array_unref(rows);
         return false;
     }
@@ -321,6 +342,7 @@ static void turn(struct service *s)
 static void turn_executor(struct service *s, const char *hold, int64_t now)
 {
     executor_hold(s->executor, hold);
+    heed_window_end(s, now);
     turn(s);
     if (give_up_held(s, hold))
         turn(s);

@@ -330,6 +330,15 @@ int64_t executor_wait_ms(const executor *x)
 
 /* --- from outside --- */
 
+void executor_until(executor *x, int64_t at)
+{
+    const int64_t max_ms = at == 0 ? 0 : MAX(at - x->born, 1);
+    if (x->opt.max_ms == max_ms)
+        return;
+    x->opt.max_ms = max_ms;
+    x->due = 0;
+}
+
 void executor_hold(executor *x, const char *code)
 {
     x->hold = g_intern_string(code);

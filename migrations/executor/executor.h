@@ -112,6 +112,9 @@ bool executor_turn(executor *x, struct err *err);
 /* Milliseconds until a turn is due without a result; -1: none. */
 int64_t executor_wait_ms(const executor *x);
 
+/* From now on nothing starts that would end later than `at`, by the estimate: max_ms told anew; 0: no limit.
+ */
+void executor_until(executor *x, int64_t at);
 /* No new migration starts while held (0 holds: goes on). The word is shown in status. */
 void executor_hold(executor *x, const char *code); /* NULL: released */
 /* No new ones ever; what is under way ends. `code`: "cancelled", "stopping", ... */

@@ -91,6 +91,8 @@ def make_snapshot(rng, version):
 
 
 class Cluster:
+    OPTIONS = ()  # of the sandbox, in place of the usual ones
+
     def __init__(self, clock, folder, rng, version, growth):
         self.clock, self.folder, self.version, self.growth = clock, folder, version, growth
         self.seed = rng.randrange(1 << 31)
@@ -112,7 +114,7 @@ class Cluster:
         self.process = subprocess.Popen(
             [EVENKEEL, "sandbox", "--snapshot", str(path), "--port", str(self.port), "--server-version", self.version, "--latency", "15s", "--bandwidth", "2MiB",
              "--spread", "0.5", "--seed", str(self.seed + self.starts), "--orphan-delay", "15m", "--growth", str(self.growth), "--allow-faults", "--log",
-             str(self.folder / "commands.log")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors, text=True, env={**os.environ, **self.clock.environment()})
+             str(self.folder / "commands.log"), *self.OPTIONS], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors, text=True, env={**os.environ, **self.clock.environment()})
         line = self.process.stdout.readline()
         if not line.startswith("listening on 127.0.0.1:"):
             raise AssertionError(f"the sandbox did not start: {line!r}")

@@ -194,6 +194,31 @@ static void test_time_up(void **state)
     end(&r);
 }
 
+/* The time that is left may change under way; what is under way is let be. */
+static void test_until(void **state)
+{
+    struct rig r;
+    struct executor_options opt = rig_options();
+    (void)state;
+    opt.max_concurrent = 1;
+    opt.latency_seconds = 0.5;
+    opt.seconds_per_byte = 1;
+    begin(&r, &opt, "a>b 0..10 2; c>d 20..30 30; a>b 40..50 2; c>d 60..70 30");
+    fake_hands_otherwise(r.hands, "ok");
+    executor_until(r.x, r.now + 20 * SECOND);
+    rig_run(&r, RIG_LONG);
+    assert_string_equal(r.events->str, "D2:limit D4:limit S1 E1:committed S3 E3:committed");
+    assert_string_equal(r.last_message, "it would not end in time");
+    end(&r);
+    begin(&r, &opt, "a>b 0..10 2; c>d 20..30 30");
+    fake_hands_otherwise(r.hands, "ok");
+    executor_until(r.x, r.now + 20 * SECOND);
+    executor_until(r.x, 0);
+    rig_run(&r, RIG_LONG);
+    assert_string_equal(r.events->str, "S2 E2:committed S1 E1:committed");
+    end(&r);
+}
+
 /* --- of the last hour --- */
 
 static void test_hour(void **state)
@@ -410,19 +435,13 @@ static void test_defaults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_concurrency),
-        cmocka_unit_test(test_totals),
-        cmocka_unit_test(test_totals_wait),
-        cmocka_unit_test(test_time_up),
-        cmocka_unit_test(test_hour),
-        cmocka_unit_test(test_hour_under_way),
-        cmocka_unit_test(test_hour_bigger_than_limit),
-        cmocka_unit_test(test_cool_down),
-        cmocka_unit_test(test_cool_down_within),
-        cmocka_unit_test(test_back_off),
-        cmocka_unit_test(test_back_off_frees_shards),
-        cmocka_unit_test(test_settling_times),
-        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_concurrency),    cmocka_unit_test(test_totals),
+        cmocka_unit_test(test_totals_wait),    cmocka_unit_test(test_time_up),
+        cmocka_unit_test(test_until),          cmocka_unit_test(test_hour),
+        cmocka_unit_test(test_hour_under_way), cmocka_unit_test(test_hour_bigger_than_limit),
+        cmocka_unit_test(test_cool_down),      cmocka_unit_test(test_cool_down_within),
+        cmocka_unit_test(test_back_off),       cmocka_unit_test(test_back_off_frees_shards),
+        cmocka_unit_test(test_settling_times), cmocka_unit_test(test_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
