@@ -4,10 +4,11 @@
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 
-from sandbox_server import EVENKEEL, REAL, main, wait_until
+from sandbox_server import EVENKEEL, REAL, TIMEOUT, main, wait_until
 from serving import ServingCase, free_port
 from test_service_rounds import CLOSED, window
 
@@ -189,7 +190,6 @@ class Killed(ServingCase):
 
 class Retention(ServingCase):
     def test_old_rounds_go(self):
-        import sqlite3
         cluster = self.served(config="journal: {retention: 1h}\n")
         first = self.serve(cluster, "--verbose")
         first.wait("round.nothing")
@@ -234,6 +234,46 @@ class History(ServingCase):
         for bad in ("since=yesterday", "state=nosuch", "round=0", "ns=", "since="):
             rows(bad, 400)
         self.ended(service)
+
+
+class HeldJournal(ServingCase):
+    """Somebody's sqlite3 shell has a write transaction open."""
+
+    def shell(self, cluster):
+        db = sqlite3.connect(cluster.journal, isolation_level=None, timeout=TIMEOUT)
+        self.addCleanup(db.close)
+        db.execute("BEGIN IMMEDIATE")
+        return db
+
+    def test_for_a_moment(self):
+        cluster = self.served(latency="200ms")
+        before = len(cluster.commits())
+        service = self.serve(cluster)
+        service.wait("migration.start")
+        db = self.shell(cluster)
+        time.sleep(1)
+        db.close()
+        service.wait("migration.start", len(service.lines("migration.start")) + 1)
+        self.ended(service)
+        self.agree(cluster, before)
+
+    def test_for_long(self):
+        """Nothing starts without its row, and what was under way is settled by the next start."""
+        cluster = self.served(latency="1s")
+        before = len(cluster.commits())
+        service = self.serve(cluster)
+        service.wait("migration.start")
+        db = self.shell(cluster)
+        service.process.wait(timeout=4 * TIMEOUT)  # several writes, each of which waits
+        self.ended(service, None, code=75)
+        self.assertIn("keeps a transaction on it open", service.wait("service.failed")["error"])
+        self.assertLessEqual(len(cluster.commits()) - before, len(cluster.rows("SELECT 1 FROM migrations")))
+        self.ended(self.serve(cluster), None, code=75)
+        db.close()
+        again = self.serve(cluster)
+        again.wait("migration.commit")
+        self.ended(again)
+        self.agree(cluster, before)
 
 
 if __name__ == "__main__":
