@@ -187,13 +187,13 @@ class Cluster:
     def wait_for_commits(self, n):
         wait_until(lambda: len(self.commits()) >= n)
 
-    def wait_for_start(self):
-        """Until a migration is under way. The journal's file is there before its tables are."""
-        def started():
-            with contextlib.suppress(sqlite3.OperationalError):
-                return self.rows("SELECT 1 FROM v_migrations WHERE state = 'started'")
-            return False
-        wait_until(started)
+    def starts(self):
+        with self.sandbox.client() as client:
+            return client.config.changelog.count_documents({"what": "moveChunk.start"})
+
+    def wait_for_start(self, before):
+        """Until the cluster, too, knows of a migration more; before that its command may still be on the way."""
+        wait_until(lambda: self.starts() > before)
 
     def rows(self, query):
         """Of the journal, as anybody may read it."""

@@ -56,9 +56,10 @@ class Interrupted(ActingCase):
     def test_at_once(self):
         cluster = self.cluster("5.0.31", latency="3s")
         cluster.plan()
+        starts = cluster.starts()
         process = cluster.start_apply()
         self.addCleanup(self.reap, process)
-        cluster.wait_for_start()
+        cluster.wait_for_start(starts)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         self.assertIn("stopping; waiting for", self.line_with(process, "stopping"))
