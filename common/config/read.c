@@ -16,6 +16,7 @@ enum { MAX_RECORDS = 10000 };
 struct walk {
     struct config *config;
     struct faults *faults;
+    GHashTable *refused; /* set of nodes whose value is not one of the key's, and was not taken */
     GHashTable *nodes; /* dotted key as shown -> struct yaml_node *, borrowed: where the checks find places */
 };
 
@@ -296,8 +297,8 @@ static void read_child(struct walk *w, const struct yaml_node *child, struct lev
         read_section(w, child, (struct level){rows, below, at.base});
     } else if (holds_records(key)) {
         read_records(w, key, child, shown, *(GArray **)(void *)((char *)at.base + key->offset));
-    } else {
-        value_read(key, child, shown, (char *)at.base + key->offset, w->faults);
+    } else if (!value_read(key, child, shown, (char *)at.base + key->offset, w->faults)) {
+        g_hash_table_add(w->refused, (void *)(uintptr_t)child);
     }
 }
 
@@ -323,6 +324,13 @@ static const struct yaml_node *given(const struct walk *w, const char *path)
     return g_hash_table_lookup(w->nodes, path);
 }
 
+/* The same; NULL also where its value was refused, so that what is made of the value means nothing. */
+static const struct yaml_node *taken(const struct walk *w, const char *path)
+{
+    const struct yaml_node *node = given(w, path);
+    return node != NULL && !g_hash_table_contains(w->refused, node) ? node : NULL;
+}
+
 /* Equal times could mean never or always; MongoDB's own settings refuse them too. */
 static void check_windows(struct walk *w)
 {
@@ -331,8 +339,8 @@ static void check_windows(struct walk *w)
         const struct config_window *window = &g_array_index(windows, struct config_window, i);
         g_autofree char *stop_path = g_strdup_printf("balancer.windows[%u].stop", i + 1);
         g_autofree char *start_path = g_strdup_printf("balancer.windows[%u].start", i + 1);
-        const struct yaml_node *stop = given(w, stop_path);
-        if (stop == NULL || given(w, start_path) == NULL || window->start_min != window->stop_min)
+        const struct yaml_node *start = taken(w, start_path), *stop = taken(w, stop_path);
+        if (start == NULL || stop == NULL || window->start_min != window->stop_min)
             continue;
         faults_add(
             w->faults, stop->line, stop->column,
@@ -362,7 +370,10 @@ static void check_between(struct walk *w)
 
 void read_document(struct config *c, const struct yaml_node *root, struct faults *f)
 {
-    struct walk w = {c, f, g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+    struct walk w = {.config = c,
+                     .faults = f,
+                     .refused = g_hash_table_new(NULL, NULL),
+                     .nodes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
     unsigned before = faults_count(f);
     if (root != NULL)
         read_section(&w, root, (struct level){"", "", c});
@@ -370,4 +381,5 @@ void read_document(struct config *c, const struct yaml_node *root, struct faults
     if (faults_count(f) == before)
         c->given = g_hash_table_ref(w.nodes);
     g_hash_table_unref(w.nodes);
+    g_hash_table_unref(w.refused);
 }

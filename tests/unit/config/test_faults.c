@@ -218,6 +218,10 @@ static const struct bad_row bad_rows[] = {
      W2("{start: \"06:00\", stop: \"06:00\"}"),
      {"4:30: error: window 2 stops when it starts (\"06:00\"); give two different times, or drop the "
       "window"}},
+    {"window: neither is a time, and nothing follows from that",
+     W2("{start: \"25:00\", stop: noon}"),
+     {"4:15: error: balancer.windows[2].start: '25:00' is not a time of day",
+      "4:30: error: balancer.windows[2].stop: 'noon' is not a time of day"}},
     {"window: the same, written differently",
      W2("{start: \"06:00\", stop: 6:00}"),
      {"4:30: error: window 2 stops when it starts (\"06:00\")"}},
