@@ -53,8 +53,13 @@ bool sql_fail(journal *j, int rc, bool writes, struct err *err)
                        j->path);
     case SQLITE_READONLY:
         return fail_read_only(j, rc, doing, err);
-    case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+        return err_set(
+            err, ERR_DATA,
+            "'%s' is no journal (%s); name another file (journal.path), or, if it was one, it is damaged: "
+            "put a backup in its place",
+            j->path, sqlite3_errmsg(j->db));
+    case SQLITE_CORRUPT:
         return err_set(err, ERR_DATA,
                        "journal '%s' is damaged (%s); put a backup in its place, or move it aside with its "
                        "-wal and -shm files and begin a new one",
