@@ -113,7 +113,7 @@ static const struct row table[] = {
      "0 0 1 1 0"},
     {"lost, and void", "a>b 0..10; a>c 0..10", "db.c 0: lost; ?db.c 0: void", "m1 aborted/1",
      "S1 U1 E1:void D2:restsOnFailed", "0 0 0 2 0"},
-    {"the reply says little, and that it is not for now", "a>b 0..10", "db.c 0: 125; ?db.c 0: notCarriedOut",
+    {"the reply says little, and that it may pass", "a>b 0..10", "db.c 0: 125; ?db.c 0: notCarriedOut",
      "m1 failed/1", "S1 U1 E1:notCarriedOut", "0 0 1 0 0"},
     {"the reply says little, and soon", "a>b 0..10", "db.c 0: 6 ok; ?db.c 0: notCarriedOut",
      "m1 failed/1; m1 committed/1", "S1 U1 E1:notCarriedOut R1:notCarriedOut S1 E1:committed", "1 0 0 0 0"},

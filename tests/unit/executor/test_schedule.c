@@ -100,7 +100,7 @@ static const struct row rows[] = {
     {"drop what rests on it", "a>b 0..10; c>d 5..15; e>f 12..20; g>h 30..40", "0 3 - x0=1,2 -"},
     {"drop nothing else", "a>b 0..10; c>d 10..20", "0 x0 1 d1 -"},
     {"put back", "a>b 0..10; a>c 10..20", "0 - w0@7 1 - d1 - t6 - t7 0 d0 -"},
-    {"put back for now", "a>b 0..10", "0 - w0@0 0 d0 -"},
+    {"put back where there is nothing else", "a>b 0..10", "0 - w0@0 0 d0 -"},
     {"what rests on one put back waits", "a>b 0..10; c>d 0..10", "0 w0@7 - t7 0 - d0 1"},
     {"put back twice", "a>b 0..10", "0 w0@5 - t5 0 w0@9 - t8 - t9 0 d0 -"},
     {"put back, in the order of their times", "a>b 0..10; a>c 20..30", "0 w0@9 1 w1@5 t6 1 d1 - t9 0"},
