@@ -3,36 +3,26 @@
 #include "balancer/service/service_private.h"
 
 #include "balancer/plan/estimate.h"
-#include "migrations/journal/history.h"
 
 enum { NEWEST = 200, READ_MS = 25 };
 static const int64_t MEASURED_MS = INT64_C(30) * 24 * 3600 * 1000; /* how far back */
 
-/* One that was tried more than once tells of trouble, not of speed. */
-static bool on_row(void *data, const struct history_row *r, struct err *err)
-{
-    GArray *to = data;
-    const struct past_migration m = {
-        .ended_ms = r->ended_at, .seconds = (double)(r->ended_at - r->started_at) / 1000, .bytes = r->bytes};
-    (void)err;
-    if (r->kind == JOURNAL_MIGRATION && r->attempts <= 1 && r->bytes >= 0 && r->started_at > 0 &&
-        m.seconds > 0)
-        g_array_append_val(to, m);
-    return true;
-}
-
 GArray *finish_measured(struct service *s)
 {
     struct err ignored = {0};
+    g_autoptr(GArray) speeds = NULL;
     GArray *measured = g_array_new(FALSE, FALSE, sizeof(struct past_migration));
-    const struct history_filter newest = {.since = MAX(service_now(s) - MEASURED_MS, 0),
-                                          .has_state = true,
-                                          .state = MIGRATION_COMMITTED,
-                                          .limit = NEWEST};
+    const int64_t since = service_now(s) - MEASURED_MS;
     journal_bound_reads(s->journal, READ_MS); /* without them the changelog tells */
-    if (!history_rows(s->journal, &newest, on_row, measured, &ignored))
-        g_array_set_size(measured, 0);
+    bool known = journal_speeds(s->journal, NEWEST, &speeds, &ignored);
     journal_bound_reads(s->journal, 0);
+    for (guint i = known ? speeds->len : 0; i > 0; i--) {
+        const struct journal_speed *of = &g_array_index(speeds, struct journal_speed, i - 1);
+        const struct past_migration m = {
+            .ended_ms = of->ended_at, .seconds = of->seconds, .bytes = of->bytes};
+        if (of->ended_at >= since)
+            g_array_append_val(measured, m);
+    }
     return measured;
 }
 
