@@ -232,3 +232,10 @@ const char *answer_body(const GString *answer)
     const char *end = strstr(answer->str, "\r\n\r\n");
     return end == NULL ? answer->str + answer->len : end + 4;
 }
+
+void door_expect(const char *row, const GString *answer, int status, const char *contains)
+{
+    if (answer_status(answer) != status || (contains != NULL && strstr(answer->str, contains) == NULL))
+        fail_msg("%s: want %d with '%s', got %.600s", row, status, contains == NULL ? "" : contains,
+                 answer->str);
+}

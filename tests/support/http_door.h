@@ -11,6 +11,10 @@
 
 #define DOOR_TOKEN "0123456789abcdef-token"
 
+/* Headers of a request. */
+#define JSON_TYPE "Content-Type: application/json\r\n"
+#define GOOD_TOKEN "Authorization: Bearer " DOOR_TOKEN "\r\n"
+
 struct door {
     struct event_base *base;
     struct fake_service fake;
@@ -60,3 +64,6 @@ int answer_status(const GString *answer);
 /* The value of a header; NULL: not there. The caller frees. */
 char *answer_header(const GString *answer, const char *name);
 const char *answer_body(const GString *answer);
+/* The test fails where the status is another, or `contains` (NULL: anything) is not in it; `row` names what
+ * was asked. */
+void door_expect(const char *row, const GString *answer, int status, const char *contains);
