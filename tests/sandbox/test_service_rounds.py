@@ -112,17 +112,6 @@ class HeldBack(ServingCase):
         service.wait("migration.commit")
         self.ended(service)
 
-    def test_nothing_that_cannot_end_in_the_window(self):
-        """By the changelog a migration takes longer than the minute or two that are left."""
-        cluster = self.served(balancer=window(-120, 1))
-        before = len(cluster.commits())
-        service = self.serve(cluster)
-        service.wait("cluster.connected")
-        status = service.wait_status(lambda s: s["plannedAt"])
-        self.assertEqual(status["window"]["open"], True)
-        self.ended(service)
-        self.agree(cluster, before)
-
     def test_builtin_balancer(self):
         cluster = self.served()
         cluster.set_balancer(True)
