@@ -203,3 +203,11 @@ void json_put_null(struct json_writer *w, const char *key)
     json_key(w, key);
     json_null(w);
 }
+
+/* Line ends stand between tokens only: strings have theirs escaped. */
+void json_one_line(GString *json)
+{
+    for (gsize i = 0; i < json->len; i++)
+        if (json->str[i] == '\n')
+            json->str[i] = ' ';
+}

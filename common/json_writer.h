@@ -53,3 +53,6 @@ void json_put_int(struct json_writer *w, const char *key, int64_t x);
 void json_put_double(struct json_writer *w, const char *key, double x);
 void json_put_bool(struct json_writer *w, const char *key, bool b);
 void json_put_null(struct json_writer *w, const char *key);
+
+/* Makes one line of what was written indented. */
+void json_one_line(GString *json);

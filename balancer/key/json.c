@@ -190,3 +190,12 @@ void key_json(GString *out, const bson_t *doc)
 {
     spell_document(out, &as_json, bson_get_data(doc), doc->len, /* depth= */ 0);
 }
+
+char *key_json_text(const bson_t *doc)
+{
+    if (doc == NULL)
+        return NULL;
+    GString *out = g_string_new(NULL);
+    key_json(out, doc);
+    return g_string_free(out, FALSE);
+}

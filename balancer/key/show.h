@@ -21,6 +21,8 @@ void key_show_value(GString *out, const bson_iter_t *it, guint max_chars);
 /* Relaxed Extended JSON v2 on one line, {"region": "EU", "orderId": {"$minKey": 1}}; control characters
  * escaped. */
 void key_json(GString *out, const bson_t *doc);
+/* The same as a string, for the caller to free; NULL of NULL. */
+char *key_json_text(const bson_t *doc);
 
 /* Source that mongosh evaluates to exactly this document: NumberInt(3), NumberLong("3"), 2.5 (Double where it
  * has no fraction), NumberDecimal("1.0"), MinKey(), MaxKey(), ObjectId("..."), ISODate, Timestamp({t, i}),

@@ -19,15 +19,6 @@ static void send_line(struct client *cl, const char *json)
     evbuffer_add(out, "\n", 1);
 }
 
-/* One line out of indented JSON: its line ends stand between tokens only, since strings have theirs escaped.
- */
-static void flatten(GString *json)
-{
-    for (gsize i = 0; i < json->len; i++)
-        if (json->str[i] == '\n')
-            json->str[i] = ' ';
-}
-
 static void begin_answer(struct json_writer *w, GString *out, bool ok)
 {
     json_init(w, out);
@@ -96,7 +87,7 @@ static void op_status(struct client *cl, const bson_t *request)
     g_autoptr(GString) json = g_string_new(NULL);
     g_autoptr(service_view) v = cl->c->ops.view(cl->c->ops.data);
     service_view_json(v, json);
-    flatten(json);
+    json_one_line(json);
     send_json(cl, "status", g_string_free_to_bytes(g_steal_pointer(&json)));
 }
 

@@ -3,6 +3,7 @@
 
 #include "balancer/cluster/intake.h"
 #include "balancer/plan/estimate.h"
+#include "common/json_writer.h"
 #include "migrations/mongo/live_source.h"
 #include "migrations/mongo/probe.h"
 
@@ -133,15 +134,6 @@ static bool read_cluster(look *l, struct err *err)
     return true;
 }
 
-/* One line out of indented JSON: its line ends stand between tokens only, since strings have theirs escaped.
- */
-static void flatten(GString *json)
-{
-    for (gsize i = 0; i < json->len; i++)
-        if (json->str[i] == '\n')
-            json->str[i] = ' ';
-}
-
 static bool make_plan(look *l, struct err *err)
 {
     struct planning planning = {0};
@@ -154,7 +146,7 @@ static bool make_plan(look *l, struct err *err)
         const struct report_source src = {"cluster", l->found.name, g_get_real_time() / 1000};
         g_autoptr(GString) json = g_string_new(NULL);
         report_json(l->found.plan, &src, json);
-        flatten(json);
+        json_one_line(json);
         l->found.plan_json = g_string_free_to_bytes(g_steal_pointer(&json));
         l->found.work = work_from_plan(l->found.plan, l->found.name);
         l->found.n_steps = l->found.work->steps->len;

@@ -4,13 +4,6 @@
 
 #include "balancer/key/show.h"
 
-static char *bound_json(const bson_t *bound)
-{
-    g_autoptr(GString) out = g_string_new(NULL);
-    key_json(out, bound);
-    return g_string_free(g_steal_pointer(&out), FALSE);
-}
-
 static struct view_shard plan_shard_view(const cluster *cl, const struct plan_shard *ps)
 {
     return (struct view_shard){.id = g_strdup(cl->shards[ps->shard].id),
@@ -25,7 +18,8 @@ static void fill_ranges(const cluster *cl, const struct collection *coll, struct
 {
     for (uint32_t i = 0; i < MIN(coll->n_ranges, (uint32_t)VIEW_RANGES); i++) {
         const struct view_zone_range r = {g_strdup(cluster_zone_name(cl, coll->ranges[i].zone)),
-                                          bound_json(&coll->ranges[i].min), bound_json(&coll->ranges[i].max)};
+                                          key_json_text(&coll->ranges[i].min),
+                                          key_json_text(&coll->ranges[i].max)};
         g_array_append_val(c->ranges, r);
     }
 }

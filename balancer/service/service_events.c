@@ -8,14 +8,6 @@
 
 #include <string.h>
 
-static char *bound_text(const bson_t *bound)
-{
-    g_autoptr(GString) out = g_string_new(NULL);
-    if (bound != NULL)
-        key_json(out, bound);
-    return g_string_free(g_steal_pointer(&out), FALSE);
-}
-
 /* Why it is begun, or what there is to say of its end; NULL: nothing. */
 static const char *event_why(const struct executor_event *e)
 {
@@ -27,8 +19,8 @@ static void log_event(struct service *s, const struct executor_event *e)
     const struct work_step *step = e->step;
     const struct journal_open_row *old = e->inherited;
     bool split = step != NULL ? step->kind == WORK_SPLIT : old->kind == JOURNAL_SPLIT;
-    g_autofree char *min = bound_text(step != NULL ? step->min : old->min);
-    g_autofree char *max = bound_text(step != NULL ? step->max : old->max);
+    g_autofree char *min = key_json_text(step != NULL ? step->min : old->min);
+    g_autofree char *max = key_json_text(step != NULL ? step->max : old->max);
     const char *from = step != NULL ? step->from : old->from, *to = step != NULL ? step->to : old->to;
     struct log_field fields[10] = {
         log_str("ns", step != NULL ? step->coll->ns : old->ns),

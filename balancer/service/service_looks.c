@@ -2,8 +2,6 @@
 /* Looks at the cluster: begun on their thread, heeded when they come back, freed there again. */
 #include "balancer/service/service_private.h"
 
-#include "common/text.h"
-
 /* A look on its way to be freed. */
 struct scrap {
     look *l; /* NULL: it is */
@@ -98,11 +96,18 @@ static void take_look(struct service *s, look *l, int64_t now)
 
 static void tell_plan(struct service *s, const look *l)
 {
-    g_autofree char *line = g_strdup_printf(
-        "{\"event\": \"plan\", \"migrations\": %u, \"splits\": %u, \"bytes\": %" G_GINT64_FORMAT "}",
-        l->found.work->n_migrations, l->found.work->n_splits, l->found.work->bytes);
-    if (s->running != NULL)
-        forced_tell(s->running, line, false);
+    struct json_writer w;
+    if (s->running == NULL)
+        return;
+    g_autoptr(GString) line = g_string_new(NULL);
+    json_init(&w, line);
+    json_object(&w, true);
+    json_put_string(&w, "event", "plan");
+    json_put_int(&w, "migrations", l->found.work->n_migrations);
+    json_put_int(&w, "splits", l->found.work->n_splits);
+    json_put_int(&w, "bytes", l->found.work->bytes);
+    json_end(&w);
+    forced_tell(s->running, line->str, false);
 }
 
 /* `hold` NULL: there is nothing to do. */

@@ -10,13 +10,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static char *bound_json(const bson_t *bound)
-{
-    g_autoptr(GString) out = g_string_new(NULL);
-    key_json(out, bound);
-    return g_string_free(g_steal_pointer(&out), FALSE);
-}
-
 static void fill_pause(const struct service *s, service_view *v)
 {
     v->pause.paused = s->paused;
@@ -50,8 +43,8 @@ static void fill_migrations(const struct service *s, service_view *v)
                                          .ns = g_strdup(u->ns),
                                          .from = g_strdup(u->from),
                                          .to = g_strdup(u->to),
-                                         .min = bound_json(u->min),
-                                         .max = bound_json(u->max),
+                                         .min = key_json_text(u->min),
+                                         .max = key_json_text(u->max),
                                          .bytes = u->bytes,
                                          .started_at = u->started_at,
                                          .expected_end = u->started_at + (int64_t)(takes * 1000),

@@ -26,13 +26,6 @@ static GBytes *encode(const bson_t *bound)
     return NULL;
 }
 
-static char *json_of(const bson_t *doc)
-{
-    GString *out = g_string_new(NULL);
-    key_json(out, doc);
-    return g_string_free(out, FALSE);
-}
-
 void step_blobs_clear(struct step_blobs *b)
 {
     g_clear_pointer(&b->min_key, g_bytes_unref);
@@ -48,8 +41,8 @@ void step_bind(sql *q, const struct journal_step *s, struct step_blobs *b)
 {
     b->min_key = s->enc_min != NULL ? g_bytes_ref(s->enc_min) : encode(s->min);
     b->max_key = s->enc_max != NULL ? g_bytes_ref(s->enc_max) : encode(s->max);
-    b->min_json = json_of(s->min);
-    b->max_json = json_of(s->max);
+    b->min_json = key_json_text(s->min);
+    b->max_json = key_json_text(s->max);
     sql_text(q, s->ns);
     sql_text(q, s->from);
     sql_doc(q, s->min);
@@ -192,7 +185,7 @@ static bool set_bound(journal *j, enum journal_kind kind, int64_t id, bool is_ma
                                              {SET_BOUND("splits", "min"), SET_BOUND("splits", "max")}};
     if (bound == NULL)
         return true;
-    g_autofree char *json = json_of(bound);
+    g_autofree char *json = key_json_text(bound);
     g_autoptr(GBytes) key = encode(bound);
     g_auto(sql) q = {0};
     if (!sql_open(j, updates[kind][is_max], &q, err))
