@@ -19,10 +19,7 @@ struct stay {
     struct act *a;
     executor *x;
     struct event *due, *shown, *lease;
-    int64_t stop_at;
-    const char *stop_code;
     unsigned presses; /* that were acted on */
-    bool stopped;     /* by `stop_at` */
     bool lost;        /* the lease, and that was told */
     bool left;
     struct err failed; /* the journal's first failure */
@@ -169,19 +166,12 @@ static void heed_blindness(struct stay *s)
 static void turn(struct stay *s)
 {
     struct err err = {0};
-    int64_t now = act_now();
     heed_lease(s);
-    if (!s->stopped && now >= s->stop_at) {
-        s->stopped = true;
-        executor_stop(s->x, s->stop_code);
-    }
     if (!executor_turn(s->x, &err) && s->failed.cls == ERR_NONE)
         s->failed = err;
     heed_blindness(s);
     act_progress_draw(s->a->progress, s->x);
     int64_t wait = executor_wait_ms(s->x);
-    if (!s->stopped && s->stop_at != INT64_MAX)
-        wait = wait < 0 ? MAX(s->stop_at - now, 0) : MIN(wait, MAX(s->stop_at - now, 0));
     if (executor_finished(s->x) || s->left)
         event_base_loopbreak(s->a->loop->base);
     else if (wait >= 0)
@@ -281,10 +271,9 @@ bool act_blind(const struct act *a, struct err *err)
         a->n_left, a->unreachable);
 }
 
-bool act_turn(struct act *a, executor *x, int64_t stop_at, const char *stop_code, enum act_end *ret,
-              struct err *err)
+bool act_turn(struct act *a, executor *x, enum act_end *ret, struct err *err)
 {
-    struct stay s = {.a = a, .x = x, .stop_at = stop_at, .stop_code = stop_code};
+    struct stay s = {.a = a, .x = x};
     struct event *readable = NULL;
     bool sound = act_listen(a, err) && add_events(&s, &readable, err);
     if (sound)

@@ -46,7 +46,7 @@ static bool settle(struct recovery *r, GPtrArray *rows, enum act_end *ret_end, s
     }
     a->progress = act_progress_new(a, rows->len, 0);
     executor_inherit(x, rows);
-    bool settled = act_turn(a, x, INT64_MAX, NULL, ret_end, err);
+    bool settled = act_turn(a, x, ret_end, err);
     g_clear_pointer(&a->progress, act_progress_free);
     return settled;
 }

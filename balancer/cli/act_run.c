@@ -114,8 +114,9 @@ static bool carry_out(struct run *r, const struct act_job *job, size_t done, str
         return false;
     gint64 began = g_get_monotonic_time();
     a->progress = act_progress_new(a, job->work->steps->len, done);
+    executor_until(x, job->window_end, ACT_WINDOW);
     executor_add(x, job->work, job->done, job->plan_id);
-    bool sound = act_turn(a, x, job->stop_at, job->stop_code, &o->end, err);
+    bool sound = act_turn(a, x, &o->end, err);
     g_clear_pointer(&a->progress, act_progress_free);
     o->seconds = (double)(g_get_monotonic_time() - began) / 1e6;
     o->stopped_by = g_strdup(executor_stopped_by(x));

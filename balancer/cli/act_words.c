@@ -60,7 +60,7 @@ const char *act_code_text(const char *code)
         {"cancelled", "cancelled"},
         {"limit", "a limit was reached"},
         {"leaseLost", "the lease was lost"},
-        {"windowClosed", "the balancing window closed"},
+        {ACT_WINDOW, "not to end before the balancing window closes"},
         {"stopped", "an operator is needed first"},
         {"stopping", "cancelled"},
         {"journal", "the journal cannot be written"},

@@ -141,11 +141,9 @@ enum act_end {
     ACT_LEFT,      /* asked twice; what was under way is left to the cluster */
     ACT_BLIND      /* left, too: the cluster could not be asked what became of it */
 };
-/* Turns the executor until it is finished. `stop_at`: nothing starts from this time on, for the reason
- * `stop_code`; INT64_MAX: no such time. Nothing starts while the lease is not held, nor ever after it was
+/* Turns the executor until it is finished. Nothing starts while the lease is not held, nor ever after it was
  * lost. False: the journal failed; what was under way has ended then. */
-bool act_turn(struct act *a, executor *x, int64_t stop_at, const char *stop_code, enum act_end *ret,
-              struct err *err);
+bool act_turn(struct act *a, executor *x, enum act_end *ret, struct err *err);
 
 /* ERR_UNAVAILABLE: what an end by ACT_BLIND means for the caller. */
 bool act_blind(const struct act *a, struct err *err);
@@ -156,6 +154,8 @@ bool act_recover(struct act *a, struct err *err);
 
 /* --- carrying work out --- */
 
+#define ACT_WINDOW "windowTooShort" /* the code of what would have outlasted the window */
+
 struct act_job {
     const work *work;
     const bool *done;    /* by step; NULL: none */
@@ -163,8 +163,7 @@ struct act_job {
     const char *plan_id; /* NULL: of no approved plan */
     const char *kind, *reason;
     bool wait_cool_down;
-    int64_t stop_at; /* no new ones from then on; INT64_MAX: no such time */
-    const char *stop_code;
+    int64_t window_end; /* nothing begins that would end later; what is left out has ACT_WINDOW; 0: none */
 };
 
 struct act_missed { /* a step that was not carried out */

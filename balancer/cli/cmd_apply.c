@@ -184,8 +184,7 @@ static bool carry_out(struct apply *in, struct err *err)
                                 .cl = in->cl,
                                 .plan_id = in->work->plan_id,
                                 .kind = "apply",
-                                .wait_cool_down = true,
-                                .stop_at = INT64_MAX};
+                                .wait_cool_down = true};
     struct act_outcome outcome = {0};
     bool done = act_run(&in->act, &job, &outcome, err) && conclude(in, &outcome, err);
     act_outcome_clear(&outcome);

@@ -4,6 +4,7 @@
 #include "balancer/cli/round_ask.h"
 
 #include "balancer/report/report.h"
+#include "balancer/setup/acting.h"
 #include "balancer/setup/planning.h"
 #include "balancer/setup/window_setup.h"
 #include "common/escape.h"
@@ -87,8 +88,9 @@ static const struct argp argp = {
     .doc = "Forces one balancing round now: asks the running service for it over its control socket, or with "
            "--standalone plans it in this process, shows it, asks, and carries it out."
            "\vFormats: text (default), json. Outside the balancing window (balancer.windows of the "
-           "configuration, else the cluster's activeWindow) it refuses, and when the window closes it starts "
-           "nothing more. The first Ctrl-C starts nothing more and waits for what is under way; the second "
+           "configuration, else the cluster's activeWindow) it refuses, and it begins nothing that, by its "
+           "estimate, would end after the window. The first Ctrl-C starts nothing more and waits for what is "
+           "under way; the second "
            "leaves it to the cluster."
            "\n\nExamples:\n"
            "  evenkeel round --wait --reason 'before the sale'\n"
@@ -102,10 +104,10 @@ static const char *const formats[] = {"text", "json", NULL};
 
 /* --- the window --- */
 
-/* *ret_closes: when nothing more may start. */
+/* *ret_closes: when what begins must have ended; 0: no such time. */
 static bool check_window(struct round *in, int64_t *ret_closes, struct err *err)
 {
-    *ret_closes = INT64_MAX;
+    *ret_closes = 0;
     if (!setup_windows(in->cfg, in->cl, &in->windows, err))
         return false;
     const struct window_now now = windows_at(in->windows, act_now());
@@ -121,6 +123,19 @@ static bool check_window(struct round *in, int64_t *ret_closes, struct err *err)
     }
     return err_set(err, ERR_RETRY_LATER,
                    "the balancing window (%s) is closed until %s; --ignore-window acts now", text, opens);
+}
+
+/* Nothing to do fits always. */
+static bool check_fits(const struct round *in, int64_t closes, struct err *err)
+{
+    const struct estimate speed = estimate_fit(in->cl);
+    if (closes == 0 || in->work->steps->len == 0 || acting_fits(&speed, in->work, act_now(), closes))
+        return true;
+    g_autofree char *at = text_iso8601(closes);
+    return err_set(err, ERR_RETRY_LATER,
+                   "nothing that is planned would end before the balancing window closes %s; --ignore-window "
+                   "acts now",
+                   at);
 }
 
 /* --- planning and showing --- */
@@ -239,20 +254,17 @@ static bool check_again(struct round *in, struct err *err)
                    ((const struct stale *)stale->pdata[0])->text);
 }
 
+/* An answer, and the built-in balancer's end, may take long: the window is looked at before and after. */
 static bool carry_out(struct round *in, int64_t closes, struct err *err)
 {
     bool stopped;
     if (!ask(in, err) || !act_listen(&in->act, err) || !act_balancer_stop(&in->act, &stopped, err) ||
-        (stopped && !check_again(in, err)))
+        (stopped && !check_again(in, err)) || !check_fits(in, closes, err))
         return false;
     if (act_cancelled(&in->act))
         return err_set(err, ERR_FAILED, "cancelled; nothing was carried out");
-    const struct act_job job = {.work = in->work,
-                                .cl = in->cl,
-                                .kind = "forced",
-                                .reason = in->reason,
-                                .stop_at = closes,
-                                .stop_code = "windowClosed"};
+    const struct act_job job = {
+        .work = in->work, .cl = in->cl, .kind = "forced", .reason = in->reason, .window_end = closes};
     struct act_outcome outcome = {0};
     bool done = act_run(&in->act, &job, &outcome, err) && conclude(in, &outcome, err);
     act_outcome_clear(&outcome);
@@ -267,8 +279,16 @@ static bool perform(struct round *in, struct err *err)
         (!look && (!act_balancer_check(&in->act, err) || !act_recover(&in->act, err))) ||
         !act_read(&in->act, &in->cl, err) || !check_window(in, &closes, err) || !make_plan(in, err))
         return false;
+    struct err too_short = {0};
+    const bool fits = check_fits(in, closes, &too_short);
+    if (look && !fits)
+        act_say(&in->act, "%s", too_short.msg);
     if (look)
         return show_plan(in, true, err);
+    if (!fits) {
+        *err = too_short;
+        return false;
+    }
     if (act_cancelled(&in->act))
         return err_set(err, ERR_FAILED, "cancelled; nothing was carried out");
     if (!is_json(in) && !show_plan(in, false, err))

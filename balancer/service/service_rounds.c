@@ -9,7 +9,6 @@
 #include "balancer/service/service_private.h"
 
 #include "balancer/key/show.h"
-#include "balancer/plan/estimate.h"
 #include "common/json_writer.h"
 #include "common/text.h"
 
@@ -91,19 +90,13 @@ static void heed_window_end(struct service *s, int64_t now)
 {
     const struct window_now w = service_window(s, now);
     if (s->round != 0 && (w.open || w.always))
-        executor_until(s->executor, window_end(s, now));
+        executor_until(s->executor, window_end(s, now), "windowTooShort");
 }
 
 bool rounds_fit_window(const struct service *s, const look *l, int64_t now)
 {
     const int64_t end = window_end(s, now);
-    for (guint i = 0; end != 0 && i < l->found.work->steps->len; i++) {
-        const struct work_step *step = l->found.work->steps->pdata[i];
-        const int64_t bytes = step->kind == WORK_MOVE ? step->bytes : 0;
-        if ((double)now + estimate_seconds(&l->found.speed, bytes) * 1000 <= (double)end)
-            return true;
-    }
-    return end == 0;
+    return end == 0 || acting_fits(&l->found.speed, l->found.work, now, end);
 }
 
 static bool open_round(struct service *s, const look *l, int64_t now, struct err *err)

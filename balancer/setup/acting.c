@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "balancer/setup/acting.h"
 
-#include "balancer/plan/estimate.h"
-
 static const enum executor_jumbo jumbos[] = {
     [CONFIG_JUMBO_SKIP] = EXECUTOR_JUMBO_SKIP,
     [CONFIG_JUMBO_SPLIT] = EXECUTOR_JUMBO_SPLIT,
@@ -31,6 +29,17 @@ struct executor_options acting_executor(const config *cfg, const cluster *cl)
     opt.latency_seconds = speed.latency;
     opt.seconds_per_byte = speed.seconds_per_byte;
     return opt;
+}
+
+bool acting_fits(const struct estimate *speed, const work *w, int64_t now, int64_t end)
+{
+    for (guint i = 0; i < w->steps->len; i++) {
+        const struct work_step *step = w->steps->pdata[i];
+        const int64_t bytes = step->kind == WORK_MOVE ? step->bytes : 0;
+        if ((double)now + estimate_seconds(speed, bytes) * 1000 <= (double)end)
+            return true;
+    }
+    return false;
 }
 
 static bool is_held(void *data)

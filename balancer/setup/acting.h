@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "balancer/cluster/cluster.h"
+#include "balancer/plan/estimate.h"
 #include "common/config/config.h"
 #include "migrations/executor/executor.h"
 #include "migrations/executor/mongo_hands.h"
@@ -13,6 +13,10 @@
 /* For the cluster as just read: its shards, its chunk size, what its past says of speed. No limits of one run
  * (max_moves ...) are set. */
 struct executor_options acting_executor(const config *cfg, const cluster *cl);
+
+/* Whether any step, begun at `now`, would end by `end`, by the estimate: whether executor_until() would let
+ * anything start. */
+bool acting_fits(const struct estimate *speed, const work *w, int64_t now, int64_t end);
 
 /* Borrows from `cfg` and `keeper` (NULL: none is wanted), without which nothing is sent. */
 struct mongo_hands_options acting_hands(const config *cfg, const cluster *cl, const lease_keeper *keeper);

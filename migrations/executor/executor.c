@@ -330,12 +330,12 @@ int64_t executor_wait_ms(const executor *x)
 
 /* --- from outside --- */
 
-void executor_until(executor *x, int64_t at)
+void executor_until(executor *x, int64_t at, const char *code)
 {
-    const int64_t max_ms = at == 0 ? 0 : MAX(at - x->born, 1);
-    if (x->opt.max_ms == max_ms)
+    if (x->until == at)
         return;
-    x->opt.max_ms = max_ms;
+    x->until = at;
+    x->until_code = g_intern_string(code);
     x->due = 0;
 }
 

@@ -53,7 +53,8 @@ struct executor_event { /* borrowed for the call */
     enum migration_state state;
     /* Stable, camelCase. Ended: "committed", "already", "failed", "jumbo", "split", "changed", "notAllowed",
      * "unreachable", "notCarriedOut", "void", "neverSent"; ended or dropped: "limit", "coolDown",
-     * "collection", "recipient", "restsOnFailed", "journal", "stopped", or what executor_stop() was told. */
+     * "collection", "recipient", "restsOnFailed", "journal", "stopped", or what executor_until() or
+     * executor_stop() was told. */
     const char *code;
     const char *message; /* one sentence; NULL */
     int64_t wait_ms, took_ms;
@@ -112,9 +113,9 @@ bool executor_turn(executor *x, struct err *err);
 /* Milliseconds until a turn is due without a result; -1: none. */
 int64_t executor_wait_ms(const executor *x);
 
-/* From now on nothing starts that would end later than `at`, by the estimate: max_ms told anew; 0: no limit.
- */
-void executor_until(executor *x, int64_t at);
+/* From now on nothing starts that would end later than `at`, by the estimate; 0: no such time. What is left
+ * out for it is dropped with `code`. It stands beside max_ms. */
+void executor_until(executor *x, int64_t at, const char *code);
 /* No new migration starts while held (0 holds: goes on). The word is shown in status. */
 void executor_hold(executor *x, const char *code); /* NULL: released */
 /* No new ones ever; what is under way ends. `code`: "cancelled", "stopping", ... */

@@ -84,6 +84,8 @@ struct executor {
     schedule *schedule;
     GRand *rand;
     int64_t born;
+    int64_t until;          /* 0: no such time */
+    const char *until_code; /* interned */
 
     GArray *slots;        /* struct slot */
     GArray *spans;        /* struct span */
@@ -177,8 +179,8 @@ struct permission {
     int64_t until; /* of MAY_LATER; of MAY_HOLD: 0 not known */
     char *message; /* of MAY_DROP and MAY_DROP_ALL; NULL */
 };
-/* Whether nothing starts any more; *ret_message says why, the caller frees. */
-bool executor_limit_reached(const executor *x, int64_t now, char **ret_message);
+/* Why nothing starts any more: the code, and *ret_message, which the caller frees; NULL: it goes on. */
+const char *executor_limit_reached(const executor *x, int64_t now, char **ret_message);
 /* False: the journal could not be asked. */
 bool executor_may_start(executor *x, const struct work_step *s, const struct task *t, int64_t now,
                         struct permission *ret, struct err *err);

@@ -26,26 +26,29 @@ void executor_reserve(executor *x, struct task *t, bool on)
 
 /* --- of this executor --- */
 
-bool executor_limit_reached(const executor *x, int64_t now, char **ret_message)
+const char *executor_limit_reached(const executor *x, int64_t now, char **ret_message)
 {
     const struct executor_options *o = &x->opt;
-    if (o->max_moves > 0 && x->count.committed >= o->max_moves)
+    const bool over = o->max_ms > 0 && now - x->born >= o->max_ms;
+    if (o->max_moves > 0 && x->count.committed >= o->max_moves) {
         *ret_message =
             g_strdup_printf("the limit of %" G_GINT64_FORMAT " migrations is reached", o->max_moves);
-    else if (o->max_ms > 0 && now - x->born >= o->max_ms)
-        *ret_message = g_strdup("the time is up");
-    else
-        return false;
-    return true;
+        return "limit";
+    }
+    if (!over && (x->until == 0 || now < x->until))
+        return NULL;
+    *ret_message = g_strdup("the time is up");
+    return over ? "limit" : x->until_code;
 }
 
 static void check_time(const executor *x, const struct work_step *s, int64_t now, struct permission *p)
 {
     const double bytes = s->kind == WORK_MOVE && s->bytes > 0 ? (double)s->bytes : 0;
     const double ms = (x->opt.latency_seconds + x->opt.seconds_per_byte * bytes) * 1000;
-    if (x->opt.max_ms <= 0 || (double)(now - x->born) + ms <= (double)x->opt.max_ms)
+    const bool limit = x->opt.max_ms > 0 && (double)(now - x->born) + ms > (double)x->opt.max_ms;
+    if (!limit && (x->until == 0 || (double)now + ms <= (double)x->until))
         return;
-    *p = (struct permission){.may = MAY_DROP, .code = "limit"};
+    *p = (struct permission){.may = MAY_DROP, .code = limit ? "limit" : x->until_code};
     p->message = g_strdup("it would not end in time");
 }
 

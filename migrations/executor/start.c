@@ -224,10 +224,13 @@ bool executor_choose(executor *x, int64_t now, struct err *err)
     x->held_until = 0;
     if (!start_cuts(x, now, err))
         return false;
-    if (schedule_waiting(x->schedule) > 0 && executor_limit_reached(x, now, &message))
-        drop_all(x, "limit", message);
+    const char *limit = executor_limit_reached(x, now, &message);
+    if (schedule_waiting(x->schedule) > 0 && limit != NULL)
+        drop_all(x, limit, message);
     if (schedule_waiting(x->schedule) > 0 && x->opt.max_ms > 0)
         x->due = MIN(x->due, x->born + x->opt.max_ms);
+    if (schedule_waiting(x->schedule) > 0 && x->until > 0)
+        x->due = MIN(x->due, x->until);
     if (x->stop != NULL || x->hold != NULL)
         return true;
     return choose_resting(x, now, err) && choose_steps(x, now, err);
