@@ -136,8 +136,3 @@ bool control_receive(struct control_client *c, int timeout_ms, bson_t *ret, stru
     bson_destroy(ret);
     return false;
 }
-
-int control_fd(const struct control_client *c)
-{
-    return c->fd;
-}

@@ -20,4 +20,3 @@ bool control_send(struct control_client *c, const char *json, struct err *err);
 /* The next line as a document; the caller destroys it. An answer that is a refusal sets `err` with the class
  * that the service gave. ERR_UNAVAILABLE: the service went away. `timeout_ms` < 0: waits. */
 bool control_receive(struct control_client *c, int timeout_ms, bson_t *ret, struct err *err);
-int control_fd(const struct control_client *c);

@@ -165,16 +165,6 @@ struct window_now windows_at(const windows *w, int64_t now_ms)
     return ret;
 }
 
-int64_t windows_open_ms(const windows *w, int64_t from_ms, int64_t to_ms)
-{
-    const struct span range = {clamp_time(from_ms), clamp_time(to_ms)};
-    g_autoptr(GArray) spans = open_spans(w, range);
-    int64_t sum = 0;
-    for (guint i = 0; i < spans->len; i++)
-        sum += g_array_index(spans, struct span, i).to - g_array_index(spans, struct span, i).from;
-    return sum;
-}
-
 int64_t windows_finish(const windows *w, int64_t from_ms, int64_t work_ms)
 {
     if (work_ms <= 0)

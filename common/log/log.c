@@ -8,8 +8,6 @@
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
-enum { CONTEXT_MAX = 32 };
-
 struct log {
     pthread_mutex_t lock; /* around everything below; GMutex is not known to thread sanitizers */
     enum log_level level;
@@ -23,13 +21,6 @@ struct log {
     uint64_t dropped_told; /* of these, by log.dropped */
     GString *out;          /* one line, used again and again */
 };
-
-static _Thread_local char context[CONTEXT_MAX] = "main";
-
-void log_set_context(const char *name)
-{
-    g_strlcpy(context, name, sizeof context);
-}
 
 static int64_t system_now_ms(void *data)
 {
@@ -73,16 +64,6 @@ static bool shows(const struct log *l, enum log_id id)
     return log_message_of(id)->level <= l->level;
 }
 
-bool log_enabled(struct log *l, enum log_id id)
-{
-    if (l == NULL)
-        return false;
-    pthread_mutex_lock(&l->lock);
-    bool yes = shows(l, id);
-    pthread_mutex_unlock(&l->lock);
-    return yes;
-}
-
 /* Whether the entry found its way, waiting `wait_ms` for a reader of the descriptor. */
 static bool deliver(struct log *l, const struct log_entry *e, int wait_ms)
 {
@@ -102,8 +83,7 @@ static bool deliver(struct log *l, const struct log_entry *e, int wait_ms)
 
 static struct log_entry entry_of(int64_t now_ms, enum log_id id, const struct log_field *fields, size_t n)
 {
-    return (struct log_entry){
-        .now_ms = now_ms, .message = log_message_of(id), .context = context, .fields = fields, .n = n};
+    return (struct log_entry){.now_ms = now_ms, .message = log_message_of(id), .fields = fields, .n = n};
 }
 
 static void tell_dropped(struct log *l)

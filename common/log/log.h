@@ -98,9 +98,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(logger, log_free)
 /* What a reload may change. */
 void log_configure(struct log *l, enum log_level level, enum log_format format);
 
-/* Whether a message would be shown, for callers to whom its fields cost something. NULL: never. */
-bool log_enabled(struct log *l, enum log_id id);
-
 /* Writes one line. A warning or error that was written per_minute times with the same id and field "ns"
  * within a minute is only counted from there on; when the minute is over, one line of the same message tells
  * the count as `repeated`. Without a log (NULL) nothing happens. */
@@ -118,6 +115,3 @@ void log_tick(struct log *l);
 
 /* The number of lines lost so far, for metrics. */
 uint64_t log_dropped(struct log *l);
-
-/* Names the calling thread in its lines (`ctx` in JSON); cut to 31 bytes. "main" where nothing was set. */
-void log_set_context(const char *name);

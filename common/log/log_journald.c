@@ -69,7 +69,7 @@ void log_format_journald(GString *out, const struct log_entry *e)
     g_string_append_printf(out, "EVENKEEL_ID=%d\n", e->message->number);
     put(out, "EVENKEEL_EVENT", e->message->text);
     put(out, "EVENKEEL_COMPONENT", e->message->component);
-    put(out, "EVENKEEL_CONTEXT", e->context);
+    put(out, "EVENKEEL_CONTEXT", LOG_CONTEXT);
     for (size_t i = 0; i < e->n; i++)
         if (log_field_counts(&e->fields[i]))
             put_field(out, &e->fields[i]);

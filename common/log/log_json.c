@@ -51,7 +51,7 @@ void log_format_json(GString *out, const struct log_entry *e)
     json_put_string(&w, "s", levels[e->message->level]);
     json_put_string(&w, "c", e->message->component);
     json_put_int(&w, "id", e->message->number);
-    json_put_string(&w, "ctx", e->context);
+    json_put_string(&w, "ctx", LOG_CONTEXT);
     json_put_string(&w, "msg", e->message->text);
     json_key(&w, "attr");
     json_object(&w, true);

@@ -10,11 +10,13 @@
 #include <glib.h>
 #include <sys/un.h>
 
+/* What mongod's log calls the thread: here one alone tells. */
+#define LOG_CONTEXT "main"
+
 /* One line before it has a shape. */
 struct log_entry {
     int64_t now_ms; /* since 1970 */
     const struct log_message *message;
-    const char *context;
     const struct log_field *fields; /* those of strings that are NULL do not count */
     size_t n;
 };

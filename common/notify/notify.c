@@ -66,13 +66,6 @@ bool notify_stopping(const char *status, int64_t ms, struct err *err)
     return tell(state->str, "stopping", err);
 }
 
-bool notify_extend_timeout(int64_t ms, struct err *err)
-{
-    g_autoptr(GString) state = g_string_new(NULL);
-    append_extension(state, ms);
-    return state->len == 0 || tell(state->str, "extend timeout", err);
-}
-
 bool notify_watchdog(struct err *err)
 {
     return tell("WATCHDOG=1", "watchdog", err);

@@ -21,9 +21,6 @@ bool notify_reloading(struct err *err);
  */
 bool notify_stopping(const char *status, int64_t ms, struct err *err);
 
-/* What is under way now (starting, reloading, stopping) needs `ms` from now on; 0: nothing is told. */
-bool notify_extend_timeout(int64_t ms, struct err *err);
-
 /* A sign of life, for the event loop to give. */
 bool notify_watchdog(struct err *err);
 

@@ -79,11 +79,6 @@ int64_t lease_due_at(const lease *l)
     return atomic_load(&l->due_at);
 }
 
-bool lease_renew_due(const lease *l, int64_t now)
-{
-    return now >= lease_due_at(l);
-}
-
 int64_t lease_epoch(const lease *l)
 {
     return atomic_load(&l->epoch);

@@ -63,7 +63,6 @@ bool lease_held(const lease *l, int64_t now_ms);
 /* When lease_try() is due again: a third of the ttl after a renewal, when another's can be over, soon after a
  * failure; 0: at once. */
 int64_t lease_due_at(const lease *l);
-bool lease_renew_due(const lease *l, int64_t now_ms);
 
 /* Of the present or last tenure; 0: none yet. Grows with each change of hands, also of other holders. */
 int64_t lease_epoch(const lease *l);

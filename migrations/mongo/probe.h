@@ -46,11 +46,5 @@ bool probe_chunk_of(mongoc_client_t *client, const char *ns, const struct probe_
 bool probe_chunks_in(mongoc_client_t *client, const char *ns, const struct probe_collection *coll,
                      const bson_t *min, const bson_t *max, unsigned limit, GPtrArray **ret, struct err *err);
 
-/* Whether a migration that `from` gives away of this collection, with this begin, is under way: $currentOp
- * over all users, and to 5.x config.migrations. Where $currentOp is not permitted: ERR_NO_PERMISSION says
- * which role is missing. */
-bool probe_in_flight(mongoc_client_t *client, const char *ns, const bson_t *min, const char *from, bool *ret,
-                     struct err *err);
-
 /* config.version's clusterId as text; NULL where there is none. The caller frees. */
 bool probe_cluster_id(mongoc_client_t *client, char **ret, struct err *err);

@@ -169,17 +169,6 @@ bool probe_registered(mongoc_client_t *client, const char *ns, const bson_t *min
     return done;
 }
 
-bool probe_in_flight(mongoc_client_t *client, const char *ns, const bson_t *min, const char *from, bool *ret,
-                     struct err *err)
-{
-    bool found = false;
-    if (!probe_registered(client, ns, min, &found, err) ||
-        (!found && !probe_under_way(client, ns, min, from, NULL, &found, err)))
-        return false;
-    *ret = found;
-    return true;
-}
-
 /* The newest entry that fits, or none; the filter is taken. */
 static bool newest(mongoc_client_t *client, bson_t *filter, int64_t since_ms, GPtrArray **ret,
                    struct err *err)

@@ -37,8 +37,9 @@ bool probe_same_incarnation(const char *version, const struct probe_collection *
 bool probe_begins(mongoc_client_t *client, const char *ns, const struct probe_collection *coll,
                   const GPtrArray *at, unsigned *ret, struct err *err);
 
-/* Like probe_in_flight(), and what goes on at the recipient `to` as well, NULL: at none; of a split
- * (`from` NULL): anything that splits the collection. */
+/* Whether $currentOp, over all users, has a migration that `from` gives away of this collection, with this
+ * begin, or one that `to` receives (NULL: at the donor only); of a split (`from` NULL): anything that splits
+ * the collection. Where $currentOp is not permitted: ERR_NO_PERMISSION says which role is missing. */
 bool probe_under_way(mongoc_client_t *client, const char *ns, const bson_t *min, const char *from,
                      const char *to, bool *ret, struct err *err);
 /* Whether config.migrations (to 5.x; later versions: false) has it. */

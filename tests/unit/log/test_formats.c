@@ -159,17 +159,6 @@ static void test_times(void **state)
     }
 }
 
-static void test_contexts(void **state)
-{
-    (void)state;
-    g_autoptr(log_catch) c = catch_of(LOG_FORMAT_JSON);
-    log_set_context("worker \"3\", whose name is much too long");
-    log_put(c->log, LOG_RESUME);
-    log_set_context("main");
-    g_autofree char *got = log_catch_text(c);
-    assert_non_null(strstr(got, "\"ctx\": \"worker \\\"3\\\", whose name is much \", "));
-}
-
 /* Whatever bytes come, a line is one line of valid UTF-8 without control characters, and JSON is JSON that
  * holds the value unchanged where it was sound. */
 static void test_random_bytes(void **state)
@@ -210,7 +199,6 @@ int main(void)
         cmocka_unit_test(test_levels_and_names),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_times),
-        cmocka_unit_test(test_contexts),
         cmocka_unit_test(test_random_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

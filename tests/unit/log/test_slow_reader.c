@@ -208,7 +208,6 @@ enum { THREADS = 8, EACH = 200 };
 static gpointer write_lines(gpointer data)
 {
     struct log *l = data;
-    log_set_context("worker");
     for (unsigned i = 0; i < EACH; i++) {
         log_put(l, LOG_MIGRATION_COMMIT, log_str("ns", "shop.users"), log_i64("i", i));
         log_put(l, LOG_MIGRATION_RETRY, log_str("ns", "shop.users"));

@@ -40,10 +40,8 @@ static void test_states(void **state)
     expect(d, "STOPPING=1\nSTATUS=waiting for 2 migrations\nEXTEND_TIMEOUT_USEC=90000000\n");
     assert_true(notify_stopping(NULL, 0, &err));
     expect(d, "STOPPING=1\n");
-    assert_true(notify_extend_timeout(1500, &err));
-    expect(d, "EXTEND_TIMEOUT_USEC=1500000\n");
-    assert_true(notify_extend_timeout(G_MAXINT64, &err));
-    expect(d, "EXTEND_TIMEOUT_USEC=9223372036854775000\n");
+    assert_true(notify_stopping(NULL, G_MAXINT64, &err));
+    expect(d, "STOPPING=1\nEXTEND_TIMEOUT_USEC=9223372036854775000\n");
     assert_true(notify_watchdog(&err));
     expect(d, "WATCHDOG=1");
 }
@@ -53,7 +51,6 @@ static void test_what_says_nothing(void **state)
     (void)state;
     g_autoptr(datagrams) d = manager();
     struct err err = {0};
-    assert_true(notify_extend_timeout(0, &err));
     assert_true(notify_status(NULL, &err));
     assert_null(datagrams_next(d, NULL));
 }
@@ -99,7 +96,7 @@ static void test_status_is_one_line(void **state)
 static bool tell_all(struct err *err)
 {
     return notify_ready("x", err) && notify_status("x", err) && notify_reloading(err) &&
-           notify_stopping("x", 1, err) && notify_extend_timeout(1, err) && notify_watchdog(err);
+           notify_stopping("x", 1, err) && notify_watchdog(err);
 }
 
 static void test_without_a_manager(void **state)
