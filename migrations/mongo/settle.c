@@ -8,21 +8,6 @@
 
 enum { BETWEEN_LOOKS_US = 200 * 1000, CHUNKS_MAX = 10000, READ_TRIES = 4 };
 
-const char *settle_outcome_text(enum settle_outcome o)
-{
-    switch (o) {
-    case SETTLE_COMMITTED:
-        return "committed";
-    case SETTLE_NOT:
-        return "not";
-    case SETTLE_IN_FLIGHT:
-        return "inFlight";
-    case SETTLE_VOID:
-        return "void";
-    }
-    return "";
-}
-
 /* What one look found. */
 struct finding {
     enum settle_outcome outcome;

@@ -27,7 +27,6 @@ enum settle_outcome {
     SETTLE_VOID /* the collection is gone or made anew, or others changed the range: nobody can say more; a
                    new plan is needed */
 };
-const char *settle_outcome_text(enum settle_outcome o);
 
 struct settle_question {
     const char *ns;
