@@ -142,3 +142,15 @@ bool act_run(struct act *a, const struct act_job *job, struct act_outcome *ret, 
     act_outcome_clear(&out);
     return false;
 }
+
+bool act_incomplete(struct act *a, const struct act_outcome *o, uint32_t left, uint32_t all, const char *how,
+                    struct err *err)
+{
+    if (a->lease_lost && !act_lease_check(a, err))
+        return err_wrap(err, "not complete: %u of %u left", left, all);
+    if (o->end == ACT_BLIND)
+        return act_blind(a, err);
+    return o->stopped_by != NULL ? err_set(err, ERR_FAILED, "not complete: %u of %u left; stopped: %s", left,
+                                           all, o->stopped_by)
+                                 : err_set(err, ERR_FAILED, "not complete: %u of %u left%s", left, all, how);
+}

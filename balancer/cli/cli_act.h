@@ -187,6 +187,11 @@ void act_outcome_clear(struct act_outcome *o);
  * the way. */
 bool act_run(struct act *a, const struct act_job *job, struct act_outcome *ret, struct err *err);
 
+/* Why `left` of `all` steps are not done. `how`: how to go on, with what parts it from the sentence before,
+ * where nothing else stood in the way. Always false. */
+bool act_incomplete(struct act *a, const struct act_outcome *o, uint32_t left, uint32_t all, const char *how,
+                    struct err *err);
+
 /* --- words --- */
 
 /* What a code says of all steps that it met, where it needs no list of them: "a limit was reached"; else

@@ -139,18 +139,13 @@ static bool conclude(struct apply *in, const struct act_outcome *o, struct err *
         return false;
     if (!apply_report(in, complete ? "complete" : "incomplete", o, err) || complete)
         return err->cls == ERR_NONE;
-    if (in->act.lease_lost && !act_lease_check(&in->act, err))
-        return err_wrap(err, "not complete: %u of %u left", all - in->n_done, all);
-    if (o->end == ACT_BLIND)
-        return act_blind(&in->act, err);
-    if (o->stopped_by != NULL)
-        return err_set(err, ERR_FAILED, "not complete: %u of %u left; stopped: %s", all - in->n_done, all,
-                       o->stopped_by);
-    return err_set(err, ERR_FAILED, "not complete: %u of %u left, call again to go on%s", all - in->n_done,
-                   all,
-                   o->end == ACT_FINISHED && o->status.failed > 0
-                       ? "; where that is refused as stale, --refresh shows a new plan"
-                       : "");
+    return act_incomplete(
+        &in->act, o, all - in->n_done, all,
+        o->end == ACT_FINISHED && o->status.failed > 0
+            ? ", call again to go on; where that is refused as stale, --refresh shows a new "
+              "plan"
+            : ", call again to go on",
+        err);
 }
 
 static bool nothing_left(struct apply *in, struct err *err)

@@ -220,16 +220,8 @@ static bool conclude(struct round *in, const struct act_outcome *o, struct err *
     bool complete = done >= all;
     if (!report(in, complete ? "complete" : "incomplete", o, err) || complete)
         return err->cls == ERR_NONE;
-    if (in->act.lease_lost && !act_lease_check(&in->act, err))
-        return err_wrap(err, "not complete: %u of %u left", all - done, all);
-    if (o->end == ACT_BLIND)
-        return act_blind(&in->act, err);
-    if (o->stopped_by != NULL)
-        return err_set(err, ERR_FAILED, "not complete: %u of %u left; stopped: %s", all - done, all,
-                       o->stopped_by);
-    return err_set(err, ERR_FAILED,
-                   "not complete: %u of %u left; another round takes up what still makes sense", all - done,
-                   all);
+    return act_incomplete(&in->act, o, all - done, all, "; another round takes up what still makes sense",
+                          err);
 }
 
 static bool ask(struct round *in, struct err *err)
