@@ -4,13 +4,14 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Characters that reorder or hide the text around them: bidirectional controls, zero-width ones, separators.
- */
+/* Characters that reorder or hide the text around them: bidirectional controls, zero-width ones, separators;
+ * and those that are none (U+FFFE, U+FFFF), which no XML may hold. */
 static bool is_unsafe(gunichar c)
 {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
-           (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f) || (c >= 0xd800 && c <= 0xdfff);
+           (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f) || (c >= 0xd800 && c <= 0xdfff) ||
+           (c & 0xfffe) == 0xfffe;
 }
 
 void text_append_escaped(GString *out, const char *s, gssize len)

@@ -2,6 +2,7 @@
 /* Splits, migrations by round, and what stays where it is. */
 #include "balancer/key/show.h"
 #include "balancer/report/text_parts.h"
+#include "balancer/report/words.h"
 #include "common/text.h"
 
 #include <string.h>
@@ -108,11 +109,11 @@ static void round_head(struct page *pg, const plan *p, const struct plan_round *
     }
     g_autoptr(GString) text = g_string_new(NULL);
     if (r->n_splits > 0) {
-        parts_append_n(text, r->n_splits, "split");
+        words_n(text, r->n_splits, "split");
         g_string_append(text, r->n_migrations > 0 ? ", then " : "");
     }
     if (r->n_migrations > 0 || r->n_splits == 0)
-        parts_append_n(text, r->n_migrations, "migration");
+        words_n(text, r->n_migrations, "migration");
     if (r->n_migrations > 0 && bytes >= 0) {
         g_string_append(text, ", ");
         text_append_bytes(text, bytes);

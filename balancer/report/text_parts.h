@@ -11,9 +11,6 @@
 #include <glib.h>
 #include <stdint.h>
 
-/* "1 migration", "1,234 migrations". */
-void parts_append_n(GString *out, int64_t n, const char *thing);
-
 /* "18.2 MiB", or "?" where not known. Caller frees. */
 char *parts_bytes(int64_t bytes);
 

@@ -2,6 +2,7 @@
 /* Per collection: what each shard holds before and after; then what is balanced or left out. */
 #include "balancer/key/show.h"
 #include "balancer/report/text_parts.h"
+#include "balancer/report/words.h"
 #include "common/text.h"
 
 #include <math.h>
@@ -204,10 +205,10 @@ static void shard_table(struct page *pg, const plan *p, const struct plan_collec
 
 static void append_moves(GString *out, const struct plan_collection *c)
 {
-    parts_append_n(out, c->n_migrations, "migration");
+    words_n(out, c->n_migrations, "migration");
     if (c->n_splits > 0) {
         g_string_append(out, ", ");
-        parts_append_n(out, c->n_splits, "split");
+        words_n(out, c->n_splits, "split");
     }
     if (c->n_migrations > 0 && c->bytes_moved >= 0) {
         g_string_append(out, ", ");
@@ -337,7 +338,7 @@ static void quiet_collections(struct page *pg, const plan *p, enum plan_status s
         return;
     bool listed = pg->all || status == PLAN_EXCLUDED;
     g_autoptr(GString) line = g_string_new(NULL);
-    parts_append_n(line, list->len, "collection");
+    words_n(line, list->len, "collection");
     g_string_append_printf(line, " %s %s%c", list->len == 1 ? "is" : "are",
                            status == PLAN_EXCLUDED ? "left out" : "balanced", listed ? ':' : '.');
     page_blank(pg);

@@ -51,7 +51,12 @@ static void put_shard(GString *out, const struct view_shard *s, bool chunks, dou
     for (guint z = 0; s->zones != NULL && z < MIN(s->zones->len, 4U); z++)
         put_name(out, "tag zone", s->zones->pdata[z]);
     put(out, "</p>");
-    put_bar(out, "", (double)has / most, target < 0 ? -1 : (double)target / most, label->str);
+    const struct draw_bar bar = {.now = (double)has / most,
+                                 .after = -1,
+                                 .target = target < 0 ? -1 : (double)target / most,
+                                 .cls = "",
+                                 .label = label->str};
+    draw_bar(out, &bar);
     put(out, "<p class=\"num\">");
     put_amount(out, chunks, has);
     put(out, " <span class=\"dim\">/ ");

@@ -8,81 +8,6 @@
 
 static const char dash[] = "\xe2\x80\x93";
 
-void put(GString *out, const char *markup)
-{
-    g_string_append(out, markup);
-}
-
-void putf(GString *out, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    g_string_append_vprintf(out, format, args);
-    va_end(args);
-}
-
-/* Texts from outside have no bound on their length: of a very long one the middle is left out. */
-static char *shortened(const char *s, glong most)
-{
-    g_autofree char *clean = text_escaped(s == NULL ? "" : s);
-    const glong chars = g_utf8_strlen(clean, -1);
-    if (chars <= most)
-        return g_steal_pointer(&clean);
-    g_autofree char *start = g_utf8_substring(clean, 0, most / 2);
-    g_autofree char *end = g_utf8_substring(clean, chars - most / 2, chars);
-    return g_strdup_printf("%s \xe2\x80\xa6 %s", start, end);
-}
-
-void put_text(GString *out, const char *s)
-{
-    g_autofree char *clean = shortened(s, PAGE_TEXT_CHARS);
-    g_autofree char *safe = g_markup_escape_text(clean, -1);
-    g_string_append(out, safe);
-}
-
-void put_name(GString *out, const char *cls, const char *s)
-{
-    if (s == NULL) {
-        put(out, dash);
-        return;
-    }
-    g_autofree char *clean = shortened(s, PAGE_NAME_CHARS);
-    g_autofree char *safe = g_markup_escape_text(clean, -1);
-    putf(out, "<bdi class=\"name%s%s\" title=\"%s\">%s</bdi>", *cls == '\0' ? "" : " ", cls, safe, safe);
-}
-
-void put_bytes(GString *out, int64_t bytes)
-{
-    if (bytes < 0)
-        put(out, dash);
-    else
-        text_append_bytes(out, bytes);
-}
-
-void put_count(GString *out, int64_t n)
-{
-    if (n < 0)
-        put(out, dash);
-    else
-        text_append_count(out, n);
-}
-
-void put_percent(GString *out, double ratio)
-{
-    char buf[G_ASCII_DTOSTR_BUF_SIZE];
-    const double percent = ratio * 100;
-    if (!isfinite(percent) || percent > 1e15)
-        put(out, dash);
-    else if (percent == 0)
-        put(out, "0\xc2\xa0%");
-    else if (fabs(percent) < 99.95)
-        putf(out, "%s\xc2\xa0%%", g_ascii_formatd(buf, sizeof buf, "%.1f", percent + 0.0));
-    else {
-        text_append_count(out, (int64_t)round(percent));
-        put(out, "\xc2\xa0%");
-    }
-}
-
 /* A bound as people read it; as it is, where it cannot be read. */
 static void append_bound(GString *out, const char *json)
 {
@@ -92,7 +17,7 @@ static void append_bound(GString *out, const char *json)
     } else if (!key_parse_doc(json, &doc, NULL)) {
         g_string_append(out, json);
     } else {
-        key_show(out, &doc, PAGE_NAME_CHARS / 2);
+        key_show(out, &doc, MARKUP_NAME_CHARS / 2);
         bson_destroy(&doc);
     }
 }
@@ -187,32 +112,6 @@ void put_finish(GString *out, int64_t now, int64_t low, int64_t expected, int64_
 }
 
 /* ---- pieces ---- */
-
-enum { BAR = 1000 };
-
-static int on_bar(double share)
-{
-    return !(share > 0) ? 0 : share >= 1 ? BAR : (int)lround(share * BAR);
-}
-
-void put_bar(GString *out, const char *cls, double fill, double target, const char *label)
-{
-    g_autofree char *safe = g_markup_escape_text(label, -1);
-    const int filled = on_bar(fill), tick = on_bar(target);
-    const bool has_target = target >= 0;
-    putf(out,
-         "<svg class=\"bar %s\" viewBox=\"0 0 %d 10\" preserveAspectRatio=\"none\" role=\"img\" "
-         "aria-label=\"%s\">",
-         cls, BAR, safe);
-    putf(out, "<rect class=\"track\" width=\"%d\" height=\"10\"/>", BAR);
-    putf(out, "<rect class=\"fill\" width=\"%d\" height=\"10\"/>", has_target ? MIN(filled, tick) : filled);
-    if (has_target && filled > tick)
-        putf(out, "<rect class=\"over\" x=\"%d\" width=\"%d\" height=\"10\"/>", tick, filled - tick);
-    if (has_target)
-        putf(out, "<line class=\"tick\" x1=\"%d\" x2=\"%d\" y1=\"0\" y2=\"10\"/>", MIN(tick, BAR - 2),
-             MIN(tick, BAR - 2));
-    put(out, "</svg>");
-}
 
 void card_open(GString *out, const char *id, const char *title, const char *note)
 {

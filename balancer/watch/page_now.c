@@ -219,7 +219,7 @@ static void put_progress(GString *out, const service_view *v)
         put_text(out, v->round.kind);
     }
     put(out, "</p>");
-    put_bar(out, "tall", done / whole, -1, label);
+    draw_bar(out, &(struct draw_bar){done / whole, -1, -1, "tall", label});
     put_round_numbers(out, v);
     put_round_finish(out, v);
     put(out, "</div>\n");

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* page_private.h - what the files of the status page share.
- * Owns: escaping, and the small pieces that all of its parts are made of. Never: seen outside of page*.c.
+ * Owns: the small pieces that all of its parts are made of. Never: seen outside of page*.c.
  */
 #pragma once
 
+#include "balancer/draw/draw.h"
+#include "balancer/draw/markup.h"
 #include "balancer/watch/page.h"
-
-#include <stdarg.h>
 
 /* Longest lists that are shown; a page is asked for every other second. */
 enum {
@@ -18,32 +18,17 @@ enum {
     PAGE_COLLECTION_SHARDS = 8,
     PAGE_MAPS = 12,
     PAGE_SEGMENTS = 60,
-    PAGE_LEGEND = 40,
-    PAGE_NAME_CHARS = 400,
-    PAGE_TEXT_CHARS = 600
+    PAGE_LEGEND = 40
 };
 
-/* Generated from page/: see page/embed.cmake. */
+/* Generated from page/, the style from draw.css as well: see embed.cmake. */
 extern const unsigned char page_file_index[], page_file_style[], page_file_script[];
 extern const size_t page_file_index_len, page_file_style_len, page_file_script_len;
 
 /* ---- page_html.c ---- */
 
-/* Markup of our own; foreign text never goes through here. */
-void put(GString *out, const char *markup);
-void putf(GString *out, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* Foreign text as text or as the value of an attribute: control and direction characters shown as escapes. */
-void put_text(GString *out, const char *s);
-/* A foreign name in an element of its own, cut off at the end of its place, whole when pointed at. `cls` adds
- * classes. NULL: a dash. */
-void put_name(GString *out, const char *cls, const char *s);
 /* "[{ _id: MinKey }, { _id: 5 })" of bounds in Extended JSON; the caller frees. */
 char *range_text(const char *min, const char *max);
-/* "12.4 GiB"; -1: a dash. */
-void put_bytes(GString *out, int64_t bytes);
-void put_count(GString *out, int64_t n);
-/* "12.4 %". */
-void put_percent(GString *out, double ratio);
 
 enum time_style {
     TIME_AGO,  /* "3 min ago", "in 2 h": kept up to date by the script */
@@ -55,10 +40,6 @@ void put_time(GString *out, int64_t now, int64_t ms, enum time_style style);
 /* "<strong>03:20</strong> between 03:05 and 04:40": a finish time and its range, which is left out where it
  * is not known or all in one minute. */
 void put_finish(GString *out, int64_t now, int64_t low, int64_t expected, int64_t high);
-
-/* A horizontal bar: filled to `fill`, with a tick at `target` (both of the full width; target < 0: no tick).
- */
-void put_bar(GString *out, const char *cls, double fill, double target, const char *label);
 
 /* A titled part of the page; `note` (NULL: none) stands beside the title. */
 void card_open(GString *out, const char *id, const char *title, const char *note);

@@ -64,7 +64,7 @@ static void put_move(GString *out, const service_view *v, const struct view_migr
     }
     put(out, "</p>");
     if (m->expected_end > 0)
-        put_bar(out, "", done, -1, label);
+        draw_bar(out, &(struct draw_bar){done, -1, -1, "", label});
     put_move_facts(out, v, m);
     put(out, "<p class=\"range\">");
     put_name(out, "key", range);

@@ -68,43 +68,80 @@ static bool is_end(const char *bound, bson_type_t type)
     return all;
 }
 
-static void put_gap(GString *out, const char *min, const char *max)
+/* A place of the strip: a range, or the keys before, between and behind ranges (NULL). */
+struct stretch {
+    const struct view_zone_range *range;
+    const char *min, *max; /* NULL: open */
+    double width;
+};
+
+static void add_stretch(GArray *to, const struct view_zone_range *r, const char *min, const char *max)
 {
-    g_autofree char *range = range_text(min, max);
-    put(out, "<li class=\"gap\" title=\"no zone ");
-    put_text(out, range);
-    put(out, "\"><span class=\"unseen\">no zone</span></li>");
+    const struct stretch s = {r, min, max, r == NULL ? 0.5 : 1};
+    g_array_append_val(to, s);
 }
 
-static void put_segment(GString *out, zone_marks *marks, const struct view_zone_range *r)
+static GArray *stretches_of(const GArray *ranges, guint shown)
 {
-    const guint mark = zone_mark(marks, r->zone);
-    g_autofree char *range = range_text(r->min, r->max);
-    putf(out, "<li class=\"z%u\" title=\"", mark % COLORS);
-    put_text(out, r->zone);
-    put(out, " ");
-    put_text(out, range);
-    put(out, "\"><b>");
-    put_mark(out, mark);
-    put(out, "</b></li>");
+    const struct view_zone_range *last = NULL;
+    GArray *list = g_array_new(FALSE, FALSE, sizeof(struct stretch));
+    for (guint i = 0; i < shown; i++) {
+        const struct view_zone_range *r = &g_array_index(ranges, struct view_zone_range, i);
+        if (last == NULL && !is_end(r->min, BSON_TYPE_MINKEY))
+            add_stretch(list, NULL, NULL, r->min);
+        else if (last != NULL && g_strcmp0(last->max, r->min) != 0)
+            add_stretch(list, NULL, last->max, r->min);
+        add_stretch(list, r, r->min, r->max);
+        last = r;
+    }
+    if (last != NULL && shown == ranges->len && !is_end(last->max, BSON_TYPE_MAXKEY))
+        add_stretch(list, NULL, last->max, NULL);
+    return list;
+}
+
+static void draw_stretch(draw_lanes *l, zone_marks *marks, const struct stretch *s, double from, double to)
+{
+    static const char *const classes[COLORS] = {"z0", "z1", "z2", "z3", "z4", "z5", "z6", "z7"};
+    const guint mark = s->range == NULL ? 0 : zone_mark(marks, s->range->zone);
+    g_autofree char *range = range_text(s->min, s->max);
+    g_autofree char *title = g_strdup_printf("%s %s", s->range == NULL ? "no zone" : s->range->zone, range);
+    g_autoptr(GString) letter = g_string_new(NULL);
+    const struct draw_span span = {
+        .from = from, .to = to, .bottom = 1, .cls = s->range == NULL ? "gap" : classes[mark % COLORS]};
+    if (s->range != NULL)
+        put_mark(letter, mark);
+    draw_lanes_titled(l, &span, title, letter->str);
+}
+
+/* Each zone by its mark and the gaps, in key order: what the strip shows, in words. */
+static char *strip_label(zone_marks *marks, const GArray *list)
+{
+    GString *label = g_string_new("Key space in order: ");
+    for (guint i = 0; i < list->len; i++) {
+        const struct stretch *s = &g_array_index(list, struct stretch, i);
+        put(label, i > 0 ? ", " : "");
+        if (s->range == NULL)
+            put(label, "no zone");
+        else
+            put_mark(label, zone_mark(marks, s->range->zone));
+    }
+    return g_string_free(label, FALSE);
 }
 
 static void put_strip(GString *out, zone_marks *marks, const GArray *ranges, guint shown)
 {
-    const struct view_zone_range *last = NULL;
-    put(out, "<ol class=\"strip\">");
-    for (guint i = 0; i < shown; i++) {
-        const struct view_zone_range *r = &g_array_index(ranges, struct view_zone_range, i);
-        if (last == NULL && !is_end(r->min, BSON_TYPE_MINKEY))
-            put_gap(out, NULL, r->min);
-        else if (last != NULL && g_strcmp0(last->max, r->min) != 0)
-            put_gap(out, last->max, r->min);
-        put_segment(out, marks, r);
-        last = r;
+    g_autoptr(draw_lanes) l = draw_lanes_new(1, 1.8, 0);
+    g_autoptr(GArray) list = stretches_of(ranges, shown);
+    g_autofree char *label = strip_label(marks, list);
+    double whole = 0, at = 0;
+    for (guint i = 0; i < list->len; i++)
+        whole += g_array_index(list, struct stretch, i).width;
+    for (guint i = 0; i < list->len; i++) {
+        const struct stretch *s = &g_array_index(list, struct stretch, i);
+        draw_stretch(l, marks, s, at / whole, (at + s->width) / whole);
+        at += s->width;
     }
-    if (last != NULL && shown == ranges->len && !is_end(last->max, BSON_TYPE_MAXKEY))
-        put_gap(out, last->max, NULL);
-    put(out, "</ol>\n");
+    draw_lanes_put(out, l, NULL, label, NULL);
 }
 
 static gint by_mark(gconstpointer a, gconstpointer b, gpointer marks)

@@ -462,7 +462,7 @@ function unnamed() {
   for (const e of document.querySelectorAll("button, a, summary, h1, h2, label"))
     if (!e.closest("dialog") && text(e) === "") out.push(`${e.tagName} without a name`);
   for (const e of document.querySelectorAll("svg"))
-    if (e.getAttribute("aria-hidden") !== "true" && !(e.getAttribute("role") === "img" && e.getAttribute("aria-label"))) out.push("svg without a name");
+    if (e.ownerSVGElement === null && e.getAttribute("aria-hidden") !== "true" && !(e.getAttribute("role") === "img" && e.getAttribute("aria-label"))) out.push("svg without a name");
   for (const e of document.querySelectorAll("input"))
     if (!e.labels || e.labels.length === 0) out.push(`input ${e.id} without a label`);
   for (const e of document.querySelectorAll("[aria-labelledby], [aria-describedby]"))

@@ -25,14 +25,15 @@ MAY_INCLUDE = {
     "balancer/policy": ["common", "balancer/key", "balancer/cluster"],
     "balancer/plan": ["common", "balancer/key", "balancer/cluster", "balancer/policy"],
     "balancer/answer": ["common", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
-    "balancer/report": ["common", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
+    "balancer/draw": ["common"],
+    "balancer/report": ["common", "balancer/draw", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan"],
     "balancer/window": ["common", "common/config"],
     "migrations/work": ["common", "balancer/key", "balancer/cluster", "balancer/source", "balancer/policy", "balancer/plan"],
     "migrations/journal": ["common", "balancer/key"],
     "migrations/executor": ["common", "balancer/key", "balancer/cluster", "migrations/work", "migrations/journal", "migrations/mongo"],
     "balancer/setup": ["balancer/window", "common", "common/config", "balancer/key", "balancer/cluster", "balancer/policy", "balancer/plan",
                        "migrations/mongo", "migrations/work", "migrations/journal", "migrations/executor"],
-    "balancer/watch": ["common", "balancer/key"],
+    "balancer/watch": ["common", "balancer/key", "balancer/draw"],
     "balancer/service": ["balancer/watch", "balancer/setup", "common", "common/config", "common/log", "common/notify", "balancer/key", "balancer/cluster", "balancer/source", "balancer/policy",
                          "balancer/plan", "balancer/answer", "balancer/report", "balancer/window", "migrations/mongo",
                          "migrations/work", "migrations/journal", "migrations/executor"],
@@ -43,7 +44,7 @@ MAY_INCLUDE = {
 }
 
 # Libraries that must stay pure, and what they must not call.
-PURE = ["key", "cluster", "policy", "plan", "answer", "window"]
+PURE = ["key", "cluster", "policy", "plan", "answer", "window", "draw"]
 IMPURE = re.compile(
     r"^(f?open(at|64)?|fdopen|freopen|read|pread|write|pwrite|close|fread|fwrite|fgets|fputs|fputc|putchar|puts|printf|"
     r"vprintf|fprintf|vfprintf|__(v?f?printf|fprintf|vfprintf)_chk|perror|socket|connect|accept|send|recv|poll|select|"

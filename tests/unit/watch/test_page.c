@@ -22,7 +22,7 @@ static GString *page_of(const char *scene, bool may_act)
 
 static bool is_void(const char *tag)
 {
-    static const char *const names[] = {"meta", "link", "input", "path", "rect", "line", "!doctype", NULL};
+    static const char *const names[] = {"meta", "link", "input", "!doctype", NULL};
     return g_strv_contains(names, tag);
 }
 
@@ -202,7 +202,7 @@ static void says(void **state)
         {"many", "and 92 more: those are nearer to their targets"},
         {"many", "200 ranges"},
         {"many", "and 140 more"},
-        {"many", "<b>27</b>"},
+        {"many", ">27</b>"},
     };
     (void)state;
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {

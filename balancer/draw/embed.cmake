@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# Writes files as C arrays NAME[] with NAME_len. Run at build time:
+#   cmake -DHEADER=declares/them.h -DOUTPUT=out.c "-DARRAYS=NAME:FILE NAME:FILE+FILE" -P embed.cmake
+set(text "// Made by embed.cmake.\n#include \"${HEADER}\"\n")
+separate_arguments(ARRAYS)
+foreach(pair ${ARRAYS})
+  string(REPLACE ":" ";" pair ${pair})
+  list(GET pair 0 name)
+  list(GET pair 1 files)
+  string(REPLACE "+" ";" files ${files})
+  set(hex "")
+  foreach(file ${files})
+    file(READ "${file}" more HEX)
+    string(APPEND hex "${more}")
+  endforeach()
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(REGEX REPLACE "(0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,)" "\\1\n" bytes "${bytes}")
+  string(APPEND text "const unsigned char ${name}[] = {\n${bytes}\n};\nconst size_t ${name}_len = sizeof ${name};\n")
+endforeach()
+file(WRITE "${OUTPUT}" "${text}")
