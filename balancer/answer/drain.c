@@ -159,11 +159,12 @@ static void add_collections(drain *d, const plan *p, const bool *no_receive)
 /* Only those off the shard count; they wait for both their shards, as all migrations do. */
 static void add_migrations(drain *d, const plan *p)
 {
-    struct estimate est = estimate_fit(d->cl);
+    g_autoptr(estimate) est = estimate_fit(d->cl);
     g_autofree double *until = g_new0(double, d->cl->n_shards);
     for (guint i = 0; i < p->migrations->len; i++) {
         const struct plan_migration *m = &g_array_index(p->migrations, struct plan_migration, i);
-        until[m->from] = until[m->to] = MAX(until[m->from], until[m->to]) + estimate_seconds(&est, m->bytes);
+        until[m->from] = until[m->to] = MAX(until[m->from], until[m->to]) +
+                                        estimate_seconds(est, m->coll->number, m->from, m->to, m->bytes);
         if (m->from != d->shard)
             continue;
         d->migrations++;
@@ -175,9 +176,9 @@ static void add_migrations(drain *d, const plan *p)
             c->n_migrations += c->coll == m->coll ? 1 : 0;
         }
     }
-    d->low = d->seconds * est.low;
-    d->high = d->seconds * est.high;
-    d->basis = est.basis;
+    d->low = d->seconds * est->low;
+    d->high = d->seconds * est->high;
+    d->basis = est->basis;
 }
 
 static void add_names(drain *d)

@@ -128,8 +128,8 @@ static bool check_window(struct round *in, int64_t *ret_closes, struct err *err)
 /* Nothing to do fits always. */
 static bool check_fits(const struct round *in, int64_t closes, struct err *err)
 {
-    const struct estimate speed = estimate_fit(in->cl);
-    if (closes == 0 || in->work->steps->len == 0 || acting_fits(&speed, in->work, act_now(), closes))
+    g_autoptr(estimate) speed = estimate_fit(in->cl);
+    if (closes == 0 || in->work->steps->len == 0 || acting_fits(speed, in->work, act_now(), closes))
         return true;
     g_autofree char *at = text_iso8601(closes);
     return err_set(err, ERR_RETRY_LATER,

@@ -220,9 +220,9 @@ bool builder_finish(builder *b, cluster **ret, struct err *err)
     builder_finish_zones(b);
     if (!builder_finish_sizes(b, err))
         return false;
-    builder_finish_changelog(b);
     warn_invalid(b);
     hand_over_arrays(b);
+    builder_finish_changelog(b); /* names what is in the model by now */
     sum_key_bytes(b->cl);
     *ret = g_steal_pointer(&b->cl);
     return true;

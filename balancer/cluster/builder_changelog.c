@@ -84,6 +84,15 @@ static bool read_details(bson_iter_t *it, struct log_details *d)
     return walk_complete(it) && d->from != NULL && d->to != NULL && d->min != NULL;
 }
 
+/* FNV-1a. A name that is taken for another costs an estimate some of its quality, no more. */
+static uint64_t name_hash(const char *name)
+{
+    uint64_t h = UINT64_C(14695981039346656037);
+    for (const char *c = name; *c != '\0'; c++)
+        h = (h ^ (unsigned char)*c) * UINT64_C(1099511628211);
+    return h;
+}
+
 static void make_digest(const char *ns, const struct log_details *d, uint8_t *ret)
 {
     GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
@@ -132,7 +141,13 @@ void builder_add_changelog(builder *b, const uint8_t *doc, uint32_t len)
     if (commit && details.cloned_bytes == SIZE_UNKNOWN)
         return;
     struct history_row row = {
-        .time_ms = d.time_ms, .seconds = details.steps_ms / 1000, .bytes = details.cloned_bytes};
+        .time_ms = d.time_ms,
+        .seconds = details.steps_ms / 1000,
+        .bytes = details.cloned_bytes,
+        .ns = name_hash(d.ns),
+        .from = name_hash(details.from),
+        .to = name_hash(details.to),
+    };
     make_digest(d.ns, &details, row.digest);
     add_row(from ? b->moves_from : b->moves_commit, &row);
 }
@@ -169,14 +184,51 @@ static int64_t find_bytes(const GArray *commits, const struct history_row *from)
     return SIZE_UNKNOWN;
 }
 
+/* Hashes of names -> number + 1. */
+struct numbers {
+    GHashTable *shards, *collections;
+};
+
+static void number_name(GHashTable *table, const char *name, uint32_t number)
+{
+    const uint64_t h = name_hash(name);
+    g_hash_table_insert(table, g_memdup2(&h, sizeof h), GUINT_TO_POINTER(number + 1));
+}
+
+static uint32_t number_of(GHashTable *table, uint64_t hash, uint32_t none)
+{
+    gpointer known = g_hash_table_lookup(table, &hash);
+    return known == NULL ? none : GPOINTER_TO_UINT(known) - 1;
+}
+
+static struct numbers number_names(const cluster *cl)
+{
+    const struct numbers n = {g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL),
+                              g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL)};
+    for (uint16_t s = 0; s < cl->n_shards; s++)
+        number_name(n.shards, cl->shards[s].id, s);
+    for (uint32_t i = 0; i < cl->n_collections; i++)
+        number_name(n.collections, cl->collections[i].ns, i);
+    return n;
+}
+
 void builder_finish_changelog(builder *b)
 {
     g_array_sort(b->moves_from, by_newest);
     g_array_sort(b->moves_commit, by_digest);
+    const struct numbers n = number_names(b->cl);
     for (guint i = MIN(b->moves_from->len, HISTORY_MAX); i-- > 0;) {
         const struct history_row *row = &g_array_index(b->moves_from, struct history_row, i);
-        struct past_migration m = {.ended_ms = row->time_ms, .seconds = row->seconds};
-        m.bytes = find_bytes(b->moves_commit, row);
+        const struct past_migration m = {
+            .ended_ms = row->time_ms,
+            .seconds = row->seconds,
+            .bytes = find_bytes(b->moves_commit, row),
+            .from = (uint16_t)number_of(n.shards, row->from, SHARD_NONE),
+            .to = (uint16_t)number_of(n.shards, row->to, SHARD_NONE),
+            .coll = number_of(n.collections, row->ns, COLLECTION_NONE),
+        };
         g_array_append_val(b->cl->history, m);
     }
+    g_hash_table_unref(n.shards);
+    g_hash_table_unref(n.collections);
 }

@@ -74,7 +74,8 @@ struct size_doc {
 
 /* One side of a migration in the changelog; both sides have the same digest. */
 struct history_row {
-    uint8_t digest[32]; /* of ns, from, to, min */
+    uint8_t digest[32];    /* of ns, from, to, min */
+    uint64_t ns, from, to; /* hashes of the names: rows come and go, and names may be as many as rows */
     int64_t time_ms;
     double seconds; /* moveChunk.from */
     int64_t bytes;  /* moveChunk.commit */

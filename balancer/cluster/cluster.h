@@ -15,9 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SHARD_NONE UINT16_MAX /* no shard; there are at most 65535 */
-#define ZONE_NONE UINT32_MAX  /* no zone: the empty zone name */
-#define SIZE_UNKNOWN (-1)     /* bytes not known */
+#define SHARD_NONE UINT16_MAX      /* no shard; there are at most 65535 */
+#define ZONE_NONE UINT32_MAX       /* no zone: the empty zone name */
+#define COLLECTION_NONE UINT32_MAX /* no collection in particular */
+#define SIZE_UNKNOWN (-1)          /* bytes not known */
 
 struct shard {
     char *id;
@@ -157,9 +158,11 @@ struct cluster_settings {
 
 /* What config.changelog, or the journal, tells of one past migration. */
 struct past_migration {
-    int64_t ended_ms; /* unix time */
-    double seconds;   /* all steps on the donor; the journal's: from the command to its end */
-    int64_t bytes;    /* cloned; SIZE_UNKNOWN */
+    int64_t ended_ms;  /* unix time */
+    double seconds;    /* all steps on the donor; the journal's: from the command to its end */
+    int64_t bytes;     /* cloned; SIZE_UNKNOWN */
+    uint16_t from, to; /* SHARD_NONE: not here any more */
+    uint32_t coll;     /* number; COLLECTION_NONE: not here any more */
 };
 
 struct warning {

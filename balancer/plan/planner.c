@@ -175,17 +175,20 @@ static void apply_move(struct projection *pr, struct coll_projection *c, const s
 }
 
 /* A migration starts when both its shards are free. */
-static double end_of(const struct projection *pr, const struct estimate *est, const struct move *m)
+static double end_of(const struct projection *pr, const estimate *est, const struct coll_projection *c,
+                     const struct move *m)
 {
-    return MAX(pr->shard_until[m->from], pr->shard_until[m->to]) + estimate_seconds(est, m->bytes);
+    return MAX(pr->shard_until[m->from], pr->shard_until[m->to]) +
+           estimate_seconds(est, c->coll->number, m->from, m->to, m->bytes);
 }
 
-static bool over_limits(const struct projection *pr, const struct estimate *est, const struct move *m)
+static bool over_limits(const struct projection *pr, const estimate *est, const struct coll_projection *c,
+                        const struct move *m)
 {
     const struct plan_options *opt = pr->opt;
     return (opt->max_moves > 0 && pr->n_moves >= opt->max_moves) ||
            (opt->max_bytes > 0 && pr->moved_bytes + m->bytes > opt->max_bytes) ||
-           (opt->max_seconds > 0 && end_of(pr, est, m) > opt->max_seconds);
+           (opt->max_seconds > 0 && end_of(pr, est, c, m) > opt->max_seconds);
 }
 
 /* After the first round, a migration that is as large as the difference it is to mend would go to and fro for
@@ -198,7 +201,7 @@ static bool would_oscillate(const struct projection *pr, const struct move *m, u
 
 struct run {
     struct projection *pr;
-    struct estimate est;
+    estimate *est;
     uint32_t round;
     bool limited; /* a limit of the options was met */
 };
@@ -230,11 +233,11 @@ static void plan_collection_round(struct run *run, struct coll_projection *c)
             pr->free[m->from] = pr->free[m->to] = true;
             continue;
         }
-        if (over_limits(pr, &run->est, m)) {
+        if (over_limits(pr, run->est, c, m)) {
             run->limited = true;
             return;
         }
-        pr->shard_until[m->from] = pr->shard_until[m->to] = end_of(pr, &run->est, m);
+        pr->shard_until[m->from] = pr->shard_until[m->to] = end_of(pr, run->est, c, m);
         record_move(pr, c, m, run->round);
         apply_move(pr, c, m); /* the others of this pick have other shards, so what they rest on stays */
         moved = true;
@@ -329,7 +332,7 @@ static void fill_time(struct run *run)
     g_autofree double *busy = g_new0(double, pr->cl->n_shards);
     for (guint i = 0; i < pr->plan->migrations->len; i++) {
         const struct plan_migration *m = &g_array_index(pr->plan->migrations, struct plan_migration, i);
-        double s = estimate_seconds(&run->est, m->bytes);
+        double s = estimate_seconds(run->est, m->coll->number, m->from, m->to, m->bytes);
         busy[m->from] += s;
         busy[m->to] += s;
     }
@@ -337,10 +340,10 @@ static void fill_time(struct run *run)
         t->expected = MAX(t->expected, pr->shard_until[s]);
         t->minimum = MAX(t->minimum, busy[s]);
     }
-    t->low = t->expected * run->est.low;
-    t->high = t->expected * run->est.high;
-    t->minimum = t->minimum * run->est.low;
-    t->basis = run->est.basis;
+    t->low = t->expected * run->est->low;
+    t->high = t->expected * run->est->high;
+    t->minimum = t->minimum * run->est->low;
+    t->basis = run->est->basis;
 }
 
 bool plan_make(const cluster *cl, const struct plan_options *opt, plan **ret, struct err *err)
@@ -356,6 +359,7 @@ bool plan_make(const cluster *cl, const struct plan_options *opt, plan **ret, st
         p->summary.complete = !run.limited && is_complete(&pr);
         warn_ends(&run);
         fill_time(&run);
+        estimate_free(run.est);
         summary_fill(&pr);
         blocked_fill(&pr);
         p->id = plan_content_id(p);

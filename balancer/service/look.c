@@ -60,6 +60,7 @@ void look_free(look *l)
     g_clear_pointer(&l->ask.measured, g_array_unref);
     work_free(l->found.work);
     plan_free(l->found.plan);
+    estimate_free(l->found.speed);
     cluster_free(l->found.cl);
     g_clear_pointer(&l->found.plan_json, g_bytes_unref);
     service_view_free(l->found.view);
@@ -112,6 +113,25 @@ static void on_warn(void *data, const char *code, const char *ns, const char *me
     c->to.warn(c->to.data, code, ns, message);
 }
 
+/* What the journal knows by name, by the numbers of this cluster, oldest first. */
+static void prefer_measured(look *l)
+{
+    const cluster *cl = l->found.cl;
+    g_autoptr(GArray) past = g_array_new(FALSE, FALSE, sizeof(struct past_migration));
+    for (guint i = l->ask.measured == NULL ? 0 : l->ask.measured->len; i > 0; i--) {
+        const struct journal_speed *of = &g_array_index(l->ask.measured, struct journal_speed, i - 1);
+        const struct collection *coll = cluster_find_collection(cl, of->ns);
+        const struct past_migration m = {.ended_ms = of->ended_at,
+                                         .seconds = of->seconds,
+                                         .bytes = of->bytes,
+                                         .from = cluster_find_shard(cl, of->from),
+                                         .to = cluster_find_shard(cl, of->to),
+                                         .coll = coll == NULL ? COLLECTION_NONE : coll->number};
+        g_array_append_val(past, m);
+    }
+    estimate_prefer(l->found.cl, past);
+}
+
 static bool read_cluster(look *l, struct err *err)
 {
     const struct live_options opt = {0};
@@ -130,7 +150,7 @@ static bool read_cluster(look *l, struct err *err)
         !builder_finish(b, &l->found.cl, err))
         return false;
     l->found.orphans = counting.orphans;
-    estimate_prefer(l->found.cl, l->ask.measured);
+    prefer_measured(l);
     return true;
 }
 
@@ -167,4 +187,13 @@ void look_run(look *l)
     l->found.read_seconds = (double)(read - began) / 1e6;
     make_plan(l, &l->found.err);
     l->found.plan_seconds = (double)(g_get_monotonic_time() - read) / 1e6;
+}
+
+double look_seconds(const struct look_found *found, const char *ns, const char *from, const char *to,
+                    int64_t bytes)
+{
+    const struct collection *coll = ns == NULL ? NULL : cluster_find_collection(found->cl, ns);
+    return estimate_seconds(found->speed, coll == NULL ? COLLECTION_NONE : coll->number,
+                            from == NULL ? SHARD_NONE : cluster_find_shard(found->cl, from),
+                            to == NULL ? SHARD_NONE : cluster_find_shard(found->cl, to), bytes);
 }

@@ -10,6 +10,7 @@
 #include "balancer/report/report.h"
 #include "balancer/setup/planning.h"
 #include "balancer/watch/view.h"
+#include "migrations/journal/journal.h"
 #include "migrations/mongo/balancer_switch.h"
 #include "migrations/mongo/connect.h"
 #include "migrations/work/work.h"
@@ -30,7 +31,7 @@ struct look_ask {
     struct shared_config *cfg;
     globs *namespaces;  /* of a forced round; owned; NULL: the configuration's */
     GPtrArray *busy;    /* shards under way (interned char *); owned; NULL: none */
-    GArray *measured;   /* struct past_migration, of the journal; owned; NULL: none */
+    GArray *measured;   /* struct journal_speed, newest first; owned; NULL: none */
     int64_t max_bytes;  /* 0: no limit */
     double max_seconds; /* 0: no limit */
 };
@@ -52,7 +53,7 @@ struct look_found {
     GBytes *plan_json; /* the contract's, on one line */
     service_view
         *view; /* what of a view comes from the plan; its arrays are shared with the views that are shown */
-    struct estimate speed;
+    estimate *speed;
     char *cluster_id; /* NULL: the cluster has none */
     char *name;       /* the URI as it may be shown */
     struct balancer_status balancer;
@@ -80,6 +81,10 @@ void look_free(look *l);
 
 /* Does it. Failures are in found.err. */
 void look_run(look *l);
+
+/* Expected seconds of a migration, by names; NULL: any. */
+double look_seconds(const struct look_found *found, const char *ns, const char *from, const char *to,
+                    int64_t bytes);
 
 /* look_view.c: the part of a view that a plan tells; the caller frees. */
 service_view *look_view(const struct look_found *found);

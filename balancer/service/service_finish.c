@@ -11,19 +11,16 @@ GArray *finish_measured(struct service *s)
 {
     struct err ignored = {0};
     g_autoptr(GArray) speeds = NULL;
-    GArray *measured = g_array_new(FALSE, FALSE, sizeof(struct past_migration));
     const int64_t since = service_now(s) - MEASURED_MS;
     journal_bound_reads(s->journal, READ_MS); /* without them the changelog tells */
     bool known = journal_speeds(s->journal, NEWEST, &speeds, &ignored);
     journal_bound_reads(s->journal, 0);
-    for (guint i = known ? speeds->len : 0; i > 0; i--) {
-        const struct journal_speed *of = &g_array_index(speeds, struct journal_speed, i - 1);
-        const struct past_migration m = {
-            .ended_ms = of->ended_at, .seconds = of->seconds, .bytes = of->bytes};
-        if (of->ended_at >= since)
-            g_array_append_val(measured, m);
-    }
-    return measured;
+    for (guint i = 0; known && i < speeds->len; i++)
+        if (g_array_index(speeds, struct journal_speed, i).ended_at < since) {
+            g_array_set_size(speeds, i);
+            break;
+        }
+    return known ? g_steal_pointer(&speeds) : NULL;
 }
 
 double finish_of_round(const struct service *s, double added_seconds)
@@ -43,7 +40,7 @@ static int64_t finish(const struct service *s, int64_t from, double seconds)
     return at == INT64_MAX ? 0 : at;
 }
 
-static void fill_speed(const struct estimate *speed, service_view *v)
+static void fill_speed(const estimate *speed, service_view *v)
 {
     v->speed.basis = g_strdup(time_basis_text(speed->basis));
     v->speed.samples = speed->samples;
@@ -51,15 +48,15 @@ static void fill_speed(const struct estimate *speed, service_view *v)
     v->speed.bytes_per_second = speed->seconds_per_byte > 0 ? 1 / speed->seconds_per_byte : 0;
 }
 
-static void fill_migrations(const struct estimate *speed, service_view *v)
+static void fill_migrations(const struct look_found *found, service_view *v)
 {
     for (guint i = 0; i < v->migrations->len; i++) {
         struct view_migration *m = &g_array_index(v->migrations, struct view_migration, i);
-        const double takes = estimate_seconds(speed, m->bytes) * 1000;
+        const double takes = look_seconds(found, m->ns, m->from, m->to, m->bytes) * 1000;
         if (m->split || m->started_at == 0)
             continue;
-        m->expected_low = m->started_at + (int64_t)(takes * speed->low);
-        m->expected_high = m->started_at + (int64_t)(takes * speed->high);
+        m->expected_low = m->started_at + (int64_t)(takes * found->speed->low);
+        m->expected_high = m->started_at + (int64_t)(takes * found->speed->high);
     }
 }
 
@@ -87,8 +84,7 @@ void finish_fill(const struct service *s, service_view *v)
 {
     if (s->last == NULL)
         return;
-    const struct estimate speed = s->last->found.speed;
-    fill_speed(&speed, v);
-    fill_migrations(&speed, v);
+    fill_speed(s->last->found.speed, v);
+    fill_migrations(&s->last->found, v);
     fill_forecast(s, v);
 }

@@ -96,7 +96,7 @@ static void heed_window_end(struct service *s, int64_t now)
 bool rounds_fit_window(const struct service *s, const look *l, int64_t now)
 {
     const int64_t end = window_end(s, now);
-    return end == 0 || acting_fits(&l->found.speed, l->found.work, now, end);
+    return end == 0 || acting_fits(l->found.speed, l->found.work, now, end);
 }
 
 static bool open_round(struct service *s, const look *l, int64_t now, struct err *err)

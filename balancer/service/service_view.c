@@ -33,10 +33,9 @@ static void fill_migrations(const struct service *s, service_view *v)
     if (s->executor == NULL)
         return;
     g_autoptr(GArray) list = executor_list(s->executor);
-    const struct estimate speed = s->last->found.speed;
     for (guint i = 0; i < list->len; i++) {
         const struct executor_under_way *u = &g_array_index(list, struct executor_under_way, i);
-        double takes = u->split ? 0 : estimate_seconds(&speed, u->bytes);
+        double takes = u->split ? 0 : look_seconds(&s->last->found, u->ns, u->from, u->to, u->bytes);
         const struct view_migration m = {.row = u->row,
                                          .split = u->split,
                                          .settling = u->settling,
@@ -66,7 +65,7 @@ static void fill_round(struct service *s, service_view *v)
     if (s->executor == NULL || s->round == 0)
         return;
     executor_status(s->executor, &st);
-    const struct estimate speed = s->last->found.speed;
+    const estimate *speed = s->last->found.speed;
     v->round.id = s->round;
     v->round.kind = g_strdup(s->running != NULL ? "forced" : "scheduled");
     v->round.done = st.committed + st.already + st.splits;
@@ -76,9 +75,9 @@ static void fill_round(struct service *s, service_view *v)
     v->round.bytes_done = st.bytes;
     double took = (double)(v->at - s->round_started_at) / 1000;
     v->round.bytes_per_second = took > 1 ? (double)st.bytes / took : 0;
-    v->round.finish_low = finish(s, v->at, st.remaining_seconds * speed.low);
+    v->round.finish_low = finish(s, v->at, st.remaining_seconds * speed->low);
     v->round.finish_expected = finish(s, v->at, st.remaining_seconds);
-    v->round.finish_high = finish(s, v->at, st.remaining_seconds * speed.high);
+    v->round.finish_high = finish(s, v->at, st.remaining_seconds * speed->high);
 }
 
 static void share(GArray **to, GArray *from)

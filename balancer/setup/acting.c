@@ -16,7 +16,7 @@ static const enum mongo_throttle throttles[] = {
 
 struct executor_options acting_executor(const config *cfg, const cluster *cl)
 {
-    const struct estimate speed = estimate_fit(cl);
+    g_autoptr(estimate) speed = estimate_fit(cl);
     struct executor_options opt = executor_options_default();
     opt.n_shards = cl->n_shards;
     opt.max_concurrent = (unsigned)cfg->migrations.max_concurrent;
@@ -26,17 +26,18 @@ struct executor_options acting_executor(const config *cfg, const cluster *cl)
     opt.max_bytes_per_hour = cfg->migrations.max_bytes_per_hour;
     opt.assumed_bytes = cl->settings.chunk_bytes;
     opt.jumbo = jumbos[cfg->migrations.jumbo];
-    opt.latency_seconds = speed.latency;
-    opt.seconds_per_byte = speed.seconds_per_byte;
+    opt.latency_seconds = speed->latency;
+    opt.seconds_per_byte = speed->seconds_per_byte;
     return opt;
 }
 
-bool acting_fits(const struct estimate *speed, const work *w, int64_t now, int64_t end)
+bool acting_fits(const estimate *speed, const work *w, int64_t now, int64_t end)
 {
     for (guint i = 0; i < w->steps->len; i++) {
         const struct work_step *step = w->steps->pdata[i];
         const int64_t bytes = step->kind == WORK_MOVE ? step->bytes : 0;
-        if ((double)now + estimate_seconds(speed, bytes) * 1000 <= (double)end)
+        if ((double)now + estimate_seconds(speed, COLLECTION_NONE, SHARD_NONE, SHARD_NONE, bytes) * 1000 <=
+            (double)end)
             return true;
     }
     return false;

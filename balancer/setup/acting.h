@@ -16,7 +16,7 @@ struct executor_options acting_executor(const config *cfg, const cluster *cl);
 
 /* Whether any step, begun at `now`, would end by `end`, by the estimate: whether executor_until() would let
  * anything start. */
-bool acting_fits(const struct estimate *speed, const work *w, int64_t now, int64_t end);
+bool acting_fits(const estimate *speed, const work *w, int64_t now, int64_t end);
 
 /* Borrows from `cfg` and `keeper` (NULL: none is wanted), without which nothing is sent. */
 struct mongo_hands_options acting_hands(const config *cfg, const cluster *cl, const lease_keeper *keeper);

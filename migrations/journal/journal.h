@@ -170,8 +170,9 @@ bool journal_bytes_since(journal *j, int64_t since, int64_t assumed, int64_t *re
 bool journal_moved_at(journal *j, const char *ns, GBytes *enc_min, GBytes *enc_max, const char *from,
                       const char *to, int64_t since, int64_t *ret_at, struct err *err);
 /* Seconds and bytes of committed migrations, newest first, at most `max`: for time estimates. GArray of
- * struct journal_speed; the caller unrefs. */
+ * struct journal_speed, which owns its names; the caller unrefs. */
 struct journal_speed {
+    char *ns, *from, *to;
     int64_t ended_at;
     double seconds;
     int64_t bytes; /* -1 */

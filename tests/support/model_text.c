@@ -76,8 +76,10 @@ static void append_rest(GString *out, const cluster *c)
     g_string_append_printf(out, "version=%s taken=%" PRId64 "\n", c->server_version, c->taken_at_ms);
     for (guint i = 0; i < c->history->len; i++) {
         const struct past_migration *m = &g_array_index(c->history, struct past_migration, i);
-        g_string_append_printf(out, "history %" PRId64 " %.3f %" PRId64 "\n", m->ended_ms, m->seconds,
-                               m->bytes);
+        g_string_append_printf(out, "history %" PRId64 " %.3f %" PRId64 " %s %s %s\n", m->ended_ms,
+                               m->seconds, m->bytes, m->from == SHARD_NONE ? "-" : c->shards[m->from].id,
+                               m->to == SHARD_NONE ? "-" : c->shards[m->to].id,
+                               m->coll == COLLECTION_NONE ? "-" : c->collections[m->coll].ns);
     }
     for (guint i = 0; i < c->first_ns->len; i++)
         g_string_append_printf(out, "first %s\n", (const char *)c->first_ns->pdata[i]);

@@ -257,6 +257,26 @@ static void test_changelog(void **state)
     }
 }
 
+/* Names that are in the model no more are not numbered. */
+static void test_changelog_names(void **state)
+{
+    (void)state;
+    g_autoptr(cluster) cl = cluster_from_json(
+        "{'shards': [{'_id': 's0'}, {'_id': 's1'}],"
+        " 'collections': [{'_id': 'a.a', 'key': {'x': 1}}, {'_id': 'd.c', 'key': {'x': 1}}],"
+        " 'changelog': [" FROM("100", "1", "s1", "success", STEPS) ", " FROM("200", "1", "gone", "success",
+                                                                             STEPS) "]}");
+    assert_int_equal(cl->history->len, 2);
+    const struct past_migration *m = &g_array_index(cl->history, struct past_migration, 0);
+    assert_int_equal(m[0].from, cluster_find_shard(cl, "s1"));
+    assert_int_equal(m[1].from, SHARD_NONE);
+    for (int i = 0; i < 2; i++) {
+        const struct collection *coll = cluster_find_collection(cl, "d.c");
+        assert_int_equal(m[i].coll, coll == NULL ? COLLECTION_NONE : coll->number);
+    }
+    assert_int_equal(m[0].coll, 1);
+}
+
 /* Of a long log the newest stay, in whatever order they came. */
 static void test_long_changelog(void **state)
 {
@@ -290,9 +310,10 @@ static void test_long_changelog(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_settings),  cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_version),   cmocka_unit_test(test_max_chunk),
-        cmocka_unit_test(test_changelog), cmocka_unit_test(test_long_changelog),
+        cmocka_unit_test(test_settings),       cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_version),        cmocka_unit_test(test_max_chunk),
+        cmocka_unit_test(test_changelog),      cmocka_unit_test(test_changelog_names),
+        cmocka_unit_test(test_long_changelog),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

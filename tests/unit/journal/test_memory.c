@@ -105,6 +105,9 @@ static void speeds_are_those_of_the_command_that_did_it(void **state)
     const struct journal_speed *s = &g_array_index(all, struct journal_speed, 0);
     assert_true(s[0].ended_at == TEST_T0 + 70 * SECOND && s[0].seconds == 0.5 && s[0].bytes == MIB);
     assert_true(s[1].ended_at == TEST_T0 + 60 * SECOND && s[1].seconds == 2 && s[1].bytes == MIB);
+    assert_string_equal(s[0].ns, "a.b");
+    assert_string_equal(s[1].from, "s0");
+    assert_string_equal(s[1].to, "s1");
     assert_true(journal_speeds(f->j, 1, &one, &f->err));
     assert_int_equal(one->len, 1);
     assert_true(g_array_index(one, struct journal_speed, 0).seconds == 0.5);
