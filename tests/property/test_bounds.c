@@ -60,7 +60,7 @@ static char *is_fair(struct flat_case *t)
         if (ABS(over) > ROUNDING)
             return g_strdup_printf("%" G_GINT64_FORMAT " bytes more are shared out than there are", over);
         struct even_least l = even_least(t->f, &t->f->colls[i], fair, fair);
-        if (l.off > 2 * ROUNDING)
+        if (l.off > ROUNDING)
             return g_strdup_printf("fair loads cannot be reached by %" G_GINT64_FORMAT " bytes", l.off);
     }
     return NULL;

@@ -45,7 +45,7 @@ static void grid_init(struct grid *g, const flat_cluster *f, const struct flat_c
     g->cell = g_new0(int64_t, (size_t)SLOTS * g->n);
     g->fixed = g_new0(int64_t, g->n);
     for (uint32_t i = 0; i < f->n_colls; i++)
-        if (c == NULL || c == &f->colls[i])
+        if (c == NULL || c->key == f->colls[i].key)
             add_collection(g, &f->colls[i]);
 }
 
