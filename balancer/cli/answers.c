@@ -2,6 +2,7 @@
 #include "balancer/cli/answers.h"
 
 #include "balancer/key/show.h"
+#include "balancer/report/whatif.h"
 #include "common/text.h"
 
 #include <string.h>
@@ -9,6 +10,14 @@
 const struct argp_child answer_children[] = {
     {&cli_source_argp, 0, "Where the metadata comes from:", 5},
     {&cli_common_argp, 0, "Common options:", 10},
+    {0},
+};
+
+enum { CHILD_WHATIF = 2 };
+const struct argp_child answer_whatif_children[] = {
+    {&cli_source_argp, 0, "Where the metadata comes from:", 5},
+    {&cli_common_argp, 0, "Common options:", 10},
+    {&cli_whatif_argp, 0, "What if:", 4},
     {0},
 };
 
@@ -26,6 +35,8 @@ error_t answer_parse(int key, char *arg, struct argp_state *state, struct answer
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->source;
         state->child_inputs[1] = &a->common;
+        if (state->root_argp->children == answer_whatif_children)
+            state->child_inputs[CHILD_WHATIF] = &a->source;
         return 0;
     case ARGP_KEY_ARG:
         if (a->n_words == ANSWER_WORDS_MAX)
@@ -61,10 +72,12 @@ bool answer_read(struct answer_args *a, struct answer_input *ret, struct err *er
         ok = planning_init(in.cfg, a->source.namespaces, &in.planning, err) &&
              cli_read_cluster(&a->source, &in.cl, &in.kind, &in.name, err);
     }
+    in.whatif = a->source.whatif;
     if (!ok) {
         answer_input_clear(&in);
         return false;
     }
+    planning_change(&in.planning, in.whatif);
     if (a->has_policy)
         in.planning.opt.policy = a->policy;
     if (a->has_time_series)
@@ -199,4 +212,5 @@ void answer_begin_json(struct json_writer *w, GString *out, const struct answer_
     json_put_string(w, "name", in->name);
     json_put_string(w, "serverVersion", in->cl->server_version);
     json_end(w);
+    whatif_json(w, in->whatif);
 }

@@ -28,6 +28,8 @@ struct answer_args {
 /* Option keys that a command may list in its own argp_option table. */
 enum { ANSWER_OPT_ALL = 0x3000, ANSWER_OPT_POLICY, ANSWER_OPT_TIME_SERIES };
 extern const struct argp_child answer_children[];
+/* The same with the what-if options. */
+extern const struct argp_child answer_whatif_children[];
 
 /* To be called by a command's parser for every key that is not its own; `a` must be what the parser gets. */
 error_t answer_parse(int key, char *arg, struct argp_state *state, struct answer_args *a);
@@ -38,7 +40,8 @@ struct answer_input {
     config *cfg;
     cluster *cl;
     struct planning planning;
-    const char *kind, *name; /* of the source, borrowed */
+    const char *kind, *name;   /* of the source, borrowed */
+    const change_list *whatif; /* borrowed; NULL: none */
 };
 bool answer_read(struct answer_args *a, struct answer_input *ret, struct err *err);
 void answer_input_clear(struct answer_input *in);
@@ -66,5 +69,5 @@ void answer_put_bytes(struct json_writer *w, const char *key, int64_t bytes); /*
 void answer_put_zone(struct json_writer *w, const char *key, const cluster *cl, uint32_t zone);
 void answer_put_strings(struct json_writer *w, const char *key, const GPtrArray *strings);
 void answer_put_shards(struct json_writer *w, const char *key, const cluster *cl, const GArray *shards);
-/* The head of every answer: schemaVersion, tool, source; opens the object. */
+/* The head of every answer: schemaVersion, tool, source, whatIf; opens the object. */
 void answer_begin_json(struct json_writer *w, GString *out, const struct answer_input *in);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "balancer/cluster/changes.h"
 #include "balancer/cluster/cluster.h"
 #include "balancer/policy/policy.h"
 #include "common/config/config.h"
@@ -62,12 +63,15 @@ extern const struct argp cli_common_argp;
 /* Options of the commands that read metadata. */
 struct cli_source {
     char *snapshot, *dump, *uri, *sizes;
-    globs *namespaces; /* --ns; NULL: not given */
+    globs *namespaces;   /* --ns; NULL: not given */
+    change_list *whatif; /* --drain, ...: wished changes; NULL: none */
     const config
         *cfg; /* its cluster.uri is a source where no option names one; borrowed; NULL: not looked at */
     struct err *err; /* what a bad argument value sets */
 };
 extern const struct argp cli_source_argp;
+/* The what-if options, whose input is a struct cli_source as well. */
+extern const struct argp cli_whatif_argp;
 
 void cli_common_clear(struct cli_common *c);
 void cli_source_clear(struct cli_source *s);
@@ -91,9 +95,13 @@ bool cli_parse_max_time(const char *arg, int64_t *ret_ms, struct err *err);
  * stderr. */
 bool cli_load_config(const struct cli_common *c, config **ret, struct err *err);
 
-/* Reads the source that the options name, at most one of snapshot, dump and URI, into a model; where none is
- * named, the cluster of EVENKEEL_URI or of the configuration. `*ret_kind` ("snapshot", "dump", "cluster") is
- * static; `*ret_name` is borrowed from `s`, or is the URI without credentials, interned. */
+/* Reads what --zones names into s->whatif; once. */
+bool cli_read_wishes(const struct cli_source *s, struct err *err);
+
+/* Reads the source that the options name, at most one of snapshot, dump and URI, into a model, with the
+ * wished changes made to it; where none is named, the cluster of EVENKEEL_URI or of the configuration.
+ * `*ret_kind` ("snapshot", "dump", "cluster") is static; `*ret_name` is borrowed from `s`, or is the URI
+ * without credentials, interned. */
 bool cli_read_cluster(const struct cli_source *s, cluster **ret, const char **ret_kind, const char **ret_name,
                       struct err *err);
 

@@ -81,8 +81,9 @@ bool cli_read_cluster(const struct cli_source *s, cluster **ret, const char **re
         to.sizes = no_sizes;
         to.warn = no_warning;
     }
-    if (!cli_read_into(s, false, &to, &kind, &name, err) ||
-        (s->sizes != NULL && !source_read_sizes(s->sizes, b, err)) || !builder_finish(b, ret, err))
+    if (!cli_read_wishes(s, err) || !cli_read_into(s, false, &to, &kind, &name, err) ||
+        (s->sizes != NULL && !source_read_sizes(s->sizes, b, err)) ||
+        (s->whatif != NULL && !changes_make(s->whatif, b, err)) || !builder_finish(b, ret, err))
         return false;
     *ret_kind = kind;
     *ret_name = name;

@@ -150,6 +150,7 @@ void cli_source_clear(struct cli_source *s)
     g_free(s->uri);
     g_free(s->sizes);
     globs_free(s->namespaces);
+    changes_free(s->whatif);
     *s = (struct cli_source){0};
 }
 

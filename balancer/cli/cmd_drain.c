@@ -3,6 +3,7 @@
 #include "balancer/cli/answers.h"
 
 #include "balancer/answer/drain.h"
+#include "balancer/report/whatif.h"
 #include "common/text.h"
 
 #include <string.h>
@@ -33,7 +34,7 @@ static const struct argp argp = {
         "\n\nExamples:\n"
         "  evenkeel drain shard2 --snapshot cluster.json\n"
         "  evenkeel drain shard2 --dump dump/config --sizes sizes.json --format json\n",
-    .children = answer_children,
+    .children = answer_whatif_children,
 };
 
 static const char *const formats[] = {"text", "json", NULL};
@@ -297,7 +298,8 @@ static void steps_text(const struct answer_args *a, struct page *pg, const drain
     }
 }
 
-static void report_drain_text(const struct answer_args *a, const drain *d, GString *out)
+static void report_drain_text(const struct answer_args *a, const struct answer_input *in, const drain *d,
+                              GString *out)
 {
     struct page pg;
     answer_page(a, &pg, out);
@@ -306,6 +308,7 @@ static void report_drain_text(const struct answer_args *a, const drain *d, GStri
         g_strdup_printf("drain %s%spolicy %s%s%s", id, page_dot(&pg), d->policy->name,
                         d->already ? page_dot(&pg) : "", d->already ? "draining already" : "");
     page_paragraph(&pg, 0, INK_HEADING, NULL, head);
+    whatif_text(&pg, in->whatif);
     summary_text(&pg, d);
     if (a->common.quiet)
         return;
@@ -318,6 +321,17 @@ static void report_drain_text(const struct answer_args *a, const drain *d, GStri
     zones_text(a, &pg, d);
     jumbo_text(a, &pg, d);
     steps_text(a, &pg, d);
+}
+
+static bool asks_itself(const struct answer_args *a)
+{
+    const change_list *whatif = a->source.whatif;
+    for (guint i = 0; whatif != NULL && i < whatif->list->len; i++) {
+        const struct wished *ch = &g_array_index(whatif->list, struct wished, i);
+        if (ch->kind == CHANGE_DRAIN && strcmp(ch->shard, a->words[0]) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void run(struct answer_args *a, struct err *err)
@@ -333,6 +347,12 @@ static void run(struct answer_args *a, struct err *err)
                 a->n_words == 0 ? "no shard is given" : "more than one shard is given");
         return;
     }
+    if (asks_itself(a)) {
+        err_set(err, ERR_USAGE,
+                "shard '%s' is the one that is asked about; --drain names others that are draining as well",
+                a->words[0]);
+        return;
+    }
     if (!answer_read(a, &in, err))
         return;
     g_autoptr(drain) d = NULL;
@@ -341,7 +361,7 @@ static void run(struct answer_args *a, struct err *err)
         if (strcmp(format, "json") == 0)
             report_drain_json(&in, d, out);
         else
-            report_drain_text(a, d, out);
+            report_drain_text(a, &in, d, out);
         cli_write(&a->common, out, err);
     }
     answer_input_clear(&in);

@@ -4,6 +4,7 @@
 
 #include "balancer/answer/explain.h"
 #include "balancer/key/show.h"
+#include "balancer/report/whatif.h"
 
 #include <string.h>
 
@@ -62,7 +63,7 @@ static const struct argp argp = {
            "  evenkeel explain shop.orders --chunk '{\"region\": \"EU\", \"orderId\": 5}' --snapshot "
            "cluster.json\n"
            "  evenkeel explain shop.orders --shard shard2 --dump dump/config --policy size\n",
-    .children = answer_children,
+    .children = answer_whatif_children,
 };
 
 static const char *const formats[] = {"text", "json", NULL};
@@ -167,6 +168,7 @@ static void report_explain_text(const struct answer_args *a, const struct answer
     }
     g_string_append_printf(head, "%spolicy %s", page_dot(&pg), e->policy->name);
     page_paragraph(&pg, 0, INK_HEADING, NULL, head->str);
+    whatif_text(&pg, in->whatif);
     g_autofree char *label = g_strdup_printf("%s:", explain_answer_text(e->outcome));
     g_autofree char *why = page_elide(&pg, e->outcome_why, 0);
     page_paragraph(&pg, 0, e->outcome == EXPLAIN_YES ? INK_GOOD : INK_WARNING, label, why);

@@ -105,6 +105,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &in->source;
         state->child_inputs[1] = &in->common;
+        state->child_inputs[2] = &in->source;
         return 0;
     case OPT_UNTIL_BALANCED:
         in->until_balanced = true;
@@ -123,6 +124,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_child children[] = {
     {&cli_source_argp, 0, "Where the metadata comes from:", 5},
     {&cli_common_argp, 0, "Common options:", 10},
+    {&cli_whatif_argp, 0, "What if:", 4},
     {0},
 };
 static const struct argp argp = {
@@ -135,7 +137,8 @@ static const struct argp argp = {
            "  evenkeel plan --snapshot cluster.json\n"
            "  evenkeel plan --dump dump/config --until-balanced --ns 'shop.*'\n"
            "  evenkeel plan --snapshot cluster.json.gz --format json -o plan.json\n"
-           "  evenkeel plan --snapshot cluster.json --rounds 20 --max-time 6h\n",
+           "  evenkeel plan --snapshot cluster.json --rounds 20 --max-time 6h\n"
+           "  evenkeel plan --snapshot cluster.json --until-balanced --add-shard shard9:EU --drain shard2\n",
     .children = children,
 };
 
@@ -194,7 +197,7 @@ static bool report(const struct plan_args *in, const plan *p, const char *format
 }
 
 /* Reads, plans, reports; *ret_changes: whether there is anything to do. */
-static bool plan_and_report(const struct plan_args *in, const struct plan_options *opt, const char *format,
+static bool plan_and_report(const struct plan_args *in, struct planning *planning, const char *format,
                             bool *ret_changes, struct err *err)
 {
     g_autoptr(cluster) cl = NULL;
@@ -204,7 +207,8 @@ static bool plan_and_report(const struct plan_args *in, const struct plan_option
     if (!cli_read_cluster(&in->source, &cl, &src.kind, &src.name, err))
         return false;
     marks[1] = g_get_monotonic_time();
-    if (!plan_make(cl, opt, &p, err))
+    planning_change(planning, in->source.whatif);
+    if (!plan_make(cl, &planning->opt, &p, err))
         return false;
     marks[2] = g_get_monotonic_time();
     if (in->common.verbose > 0)
@@ -232,7 +236,7 @@ static int run(struct plan_args *in, struct err *err)
     if (!planning_init(cfg, in->source.namespaces, &planning, err))
         return 0;
     apply_options(in, &planning.opt);
-    bool done = plan_and_report(in, &planning.opt, format, &changes, err);
+    bool done = plan_and_report(in, &planning, format, &changes, err);
     planning_clear(&planning);
     return done && changes && in->detailed_exitcode ? EXIT_CHANGES : 0;
 }

@@ -217,8 +217,7 @@ bool builder_finish(builder *b, cluster **ret, struct err *err)
     builder_finish_settings(b);
     if (!builder_finish_collections(b, err))
         return false;
-    builder_finish_zones(b);
-    if (!builder_finish_sizes(b, err))
+    if (!builder_finish_zones(b, err) || !builder_finish_sizes(b, err))
         return false;
     warn_invalid(b);
     hand_over_arrays(b);

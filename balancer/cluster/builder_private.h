@@ -57,6 +57,7 @@ struct tag_doc {
     char *zone;        /* NULL: bad */
     GBytes *min, *max; /* NULL: bad */
     const char *fault; /* constant text; NULL: sound by itself */
+    bool wished;       /* by builder_wish_tag(); all of one ns are, or none */
 };
 
 struct database_doc {
@@ -191,9 +192,13 @@ void slot_into_chunks(builder *b, struct slot *s, struct collection *c);
 
 /* builder_zones.c */
 bool builder_add_tag(builder *b, uint64_t index, const uint8_t *doc, uint32_t len, struct err *err);
+/* The same of a range that is only wished: `place` goes before the document's own in messages, and damage to
+ * the collection's ranges ends builder_finish_zones() instead of excluding the collection. */
+bool builder_wish_tag(builder *b, const char *place, uint64_t index, const uint8_t *doc, uint32_t len,
+                      struct err *err);
 void tag_doc_free(struct tag_doc *t);
 /* Numbers the zones and gives shards and collections theirs. */
-void builder_finish_zones(builder *b);
+bool builder_finish_zones(builder *b, struct err *err);
 
 /* builder_sizes.c */
 void size_doc_free(struct size_doc *s);

@@ -57,7 +57,9 @@ static bool keep_document(builder *b, uint64_t index, const uint8_t *doc, uint32
     return true;
 }
 
-bool builder_add_tag(builder *b, uint64_t index, const uint8_t *doc, uint32_t len, struct err *err)
+/* `place` stands before the document's own in every message. */
+static bool add_tag(builder *b, const char *place, uint64_t index, const uint8_t *doc, uint32_t len,
+                    struct tag_doc **ret, struct err *err)
 {
     bson_iter_t it;
     if (!keep_document(b, index, doc, len, err))
@@ -69,7 +71,8 @@ bool builder_add_tag(builder *b, uint64_t index, const uint8_t *doc, uint32_t le
             read_tag_field(t, &it);
         complete = walk_complete(&it);
     }
-    t->where = doc_where(DOC_TAG, index, doc, len);
+    g_autofree char *where = doc_where(DOC_TAG, index, doc, len);
+    t->where = g_strconcat(place, where, NULL);
     if (t->ns == NULL || t->ns[0] == '\0') {
         err_set(err, ERR_DATA, "%s names no collection: ns is missing, or not UTF-8", t->where);
         tag_doc_free(t);
@@ -81,6 +84,23 @@ bool builder_add_tag(builder *b, uint64_t index, const uint8_t *doc, uint32_t le
                : t->max == NULL  ? "max is missing, or not a document"
                                  : NULL;
     g_ptr_array_add(b->tags, t);
+    *ret = t;
+    return true;
+}
+
+bool builder_add_tag(builder *b, uint64_t index, const uint8_t *doc, uint32_t len, struct err *err)
+{
+    struct tag_doc *t;
+    return add_tag(b, "", index, doc, len, &t, err);
+}
+
+bool builder_wish_tag(builder *b, const char *place, uint64_t index, const uint8_t *doc, uint32_t len,
+                      struct err *err)
+{
+    struct tag_doc *t;
+    if (!add_tag(b, place, index, doc, len, &t, err))
+        return false;
+    t->wished = true;
     return true;
 }
 
@@ -247,11 +267,20 @@ static void warn_ranges(builder *b, const struct collection *c, const bool *carr
     }
 }
 
-static void give_ranges(builder *b, struct collection *c, const GPtrArray *tags, const bool *carried)
+/* What is wished in words that cannot be meant is refused; what stands in the cluster is left out and told.
+ */
+static bool refuse_wished(const GPtrArray *tags, const char *fault, struct err *err)
+{
+    return fault == NULL || tags->len == 0 || !((const struct tag_doc *)tags->pdata[0])->wished ||
+           err_set(err, ERR_DATA, "%s", fault);
+}
+
+static bool give_ranges(builder *b, struct collection *c, const GPtrArray *tags, const bool *carried,
+                        struct err *err)
 {
     if (c->key == NULL)
-        return;
-    char *fault = NULL;
+        return true;
+    g_autofree char *fault = NULL;
     g_autoptr(GPtrArray) drafts = g_ptr_array_new_with_free_func(draft_free);
     for (guint i = 0; i < tags->len; i++) {
         struct draft *d = make_draft(b, c, tags->pdata[i], &fault);
@@ -263,6 +292,8 @@ static void give_ranges(builder *b, struct collection *c, const GPtrArray *tags,
     g_autofree char *overlap = find_overlap(b, kept);
     if (overlap != NULL)
         fault_set(&fault, "%s", overlap);
+    if (!refuse_wished(tags, fault, err))
+        return false;
     if (fault == NULL || !c->time_series)
         keep_ranges(c, kept);
     if (c->time_series) {
@@ -275,7 +306,7 @@ static void give_ranges(builder *b, struct collection *c, const GPtrArray *tags,
             fault_set(&c->invalid, "%s", fault);
         warn_ranges(b, c, carried);
     }
-    g_free(fault);
+    return true;
 }
 
 /* Documents by namespace, in the order in which namespaces were first met. */
@@ -341,7 +372,7 @@ static void give_shard_zones(builder *b, bool *carried)
     }
 }
 
-void builder_finish_zones(builder *b)
+bool builder_finish_zones(builder *b, struct err *err)
 {
     g_autoptr(GHashTable) by_ns =
         g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
@@ -352,8 +383,8 @@ void builder_finish_zones(builder *b)
     for (guint i = 0; i < b->collections->len; i++) {
         struct collection *c = &g_array_index(b->collections, struct collection, i);
         const GPtrArray *tags = g_hash_table_lookup(by_ns, c->ns);
-        if (tags != NULL)
-            give_ranges(b, c, tags, carried);
+        if (tags != NULL && !give_ranges(b, c, tags, carried, err))
+            return false;
     }
     for (guint i = 0; i < groups->len; i++) {
         const GPtrArray *tags = groups->pdata[i];
@@ -363,4 +394,5 @@ void builder_finish_zones(builder *b)
                      "%u zone ranges are for a collection that is not in config.collections, from %s on",
                      (unsigned)tags->len, t->where);
     }
+    return true;
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "balancer/cluster/changes.h"
 #include "balancer/cluster/cluster.h"
 #include "balancer/policy/policy.h"
 #include "balancer/policy/splits.h"
@@ -111,13 +112,14 @@ struct plan_summary {
 typedef struct plan {
     const cluster *cl;
     const struct policy *policy;
-    char *id;            /* content hash, 64 hex digits */
-    GArray *collections; /* struct plan_collection, in the order of the input */
-    GArray *rounds;      /* struct plan_round */
-    GArray *splits;      /* struct plan_split */
-    GArray *migrations;  /* struct plan_migration */
-    GArray *blocked;     /* struct plan_blocked */
-    GArray *warnings;    /* struct warning */
+    const change_list *whatif; /* that the model has and the cluster has not; borrowed; NULL: none */
+    char *id;                  /* content hash, 64 hex digits */
+    GArray *collections;       /* struct plan_collection, in the order of the input */
+    GArray *rounds;            /* struct plan_round */
+    GArray *splits;            /* struct plan_split */
+    GArray *migrations;        /* struct plan_migration */
+    GArray *blocked;           /* struct plan_blocked */
+    GArray *warnings;          /* struct warning */
     struct plan_summary summary;
     struct plan_arena *arena;
 } plan;

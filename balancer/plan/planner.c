@@ -354,6 +354,7 @@ bool plan_make(const cluster *cl, const struct plan_options *opt, plan **ret, st
     if (ok) {
         struct run run = {.pr = &pr, .est = estimate_fit(cl)};
         p->policy = pr.policy;
+        p->whatif = opt->whatif;
         assess(&pr);
         plan_rounds(&run);
         p->summary.complete = !run.limited && is_complete(&pr);

@@ -42,6 +42,7 @@ struct plan_options {
     size_t n_shard_wishes;
     const struct collection_wish *collection_wishes;
     size_t n_collection_wishes;
+    const change_list *whatif; /* that were made to the model, for the reports; NULL: none */
 };
 
 /* The defaults: one round, everything else zero. */

@@ -84,6 +84,11 @@ static void header(const plan *p, const struct report_source *src, GString *out)
     comment(out, title);
     comment(out, source);
     comment(out, counts);
+    for (guint i = 0; p->whatif != NULL && i < p->whatif->list->len; i++) {
+        g_autofree char *text = change_text(&g_array_index(p->whatif->list, struct wished, i));
+        g_autofree char *line = g_strdup_printf("WHAT IF, not done by this script: %s", text);
+        comment(out, line);
+    }
     g_string_append(
         out,
         "//\n"

@@ -4,6 +4,7 @@
  * and a plan of a million migrations stays small. */
 #include "balancer/key/show.h"
 #include "balancer/report/report.h"
+#include "balancer/report/whatif.h"
 #include "common/json_writer.h"
 #include "common/text.h"
 
@@ -61,6 +62,7 @@ static void put_head(struct json_writer *w, const plan *p, const struct report_s
     json_put_string(w, "name", p->policy->name);
     json_put_string(w, "unit", p->policy->unit == LOAD_CHUNKS ? "chunks" : "bytes");
     json_end(w);
+    whatif_json(w, p->whatif);
 }
 
 static void write_shard(struct json_writer *w, const plan *p, const struct plan_shard *s)

@@ -2,6 +2,7 @@
 /* A plan for people: headline, verdict, warnings, tables, lists. */
 #include "common/text.h"
 #include "balancer/report/text_parts.h"
+#include "balancer/report/whatif.h"
 #include "balancer/report/words.h"
 
 #include <string.h>
@@ -89,6 +90,7 @@ void report_text(const plan *p, const struct report_source *src, const struct re
     struct page pg;
     page_init(&pg, style, out);
     headline(&pg, p, src);
+    whatif_text(&pg, p->whatif);
     verdict(&pg, p);
     if (style->quiet)
         return;

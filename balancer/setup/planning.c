@@ -2,6 +2,8 @@
 /* From the `balancer` section of the configuration to the planner's options. */
 #include "balancer/setup/planning.h"
 
+#include <string.h>
+
 static bool choose_policy(const config *cfg, struct plan_options *opt, struct err *err)
 {
     switch (cfg->balancer.policy) {
@@ -92,6 +94,31 @@ bool planning_init(const config *cfg, const globs *namespaces, struct planning *
     take_collections(cfg, &p);
     *ret = p;
     return true;
+}
+
+static void weigh(struct planning *p, const struct wished *ch)
+{
+    for (guint i = 0; i < p->shards->len; i++) {
+        struct shard_wish *known = &g_array_index(p->shards, struct shard_wish, i);
+        if (strcmp(known->shard, ch->shard) == 0) {
+            known->weight = ch->weight;
+            return;
+        }
+    }
+    struct shard_wish wish = {.shard = ch->shard, .weight = ch->weight, .receive = true};
+    g_array_append_val(p->shards, wish);
+}
+
+void planning_change(struct planning *p, const change_list *whatif)
+{
+    p->opt.whatif = whatif;
+    for (guint i = 0; whatif != NULL && i < whatif->list->len; i++) {
+        const struct wished *ch = &g_array_index(whatif->list, struct wished, i);
+        if (ch->kind == CHANGE_WEIGHT)
+            weigh(p, ch);
+    }
+    p->opt.shard_wishes = (const struct shard_wish *)(void *)p->shards->data;
+    p->opt.n_shard_wishes = p->shards->len;
 }
 
 void planning_clear(struct planning *p)

@@ -18,4 +18,8 @@ struct planning {
 /* The planner's defaults, changed by what `cfg` sets; `cfg` must outlive `ret`. `namespaces` (borrowed, NULL:
  * not given) go before the configuration's. ERR_CONFIG where this version cannot do what is asked. */
 bool planning_init(const config *cfg, const globs *namespaces, struct planning *ret, struct err *err);
+
+/* The wished changes (borrowed, NULL: none) go before the configuration: weights, and the list for the
+ * reports. */
+void planning_change(struct planning *p, const change_list *whatif);
 void planning_clear(struct planning *p);

@@ -60,6 +60,45 @@ static bool check_schema(struct plan_reader *r, const char *doc, struct err *err
                        (unsigned)version, (int)SCHEMA_VERSION);
 }
 
+/* A plan that takes shards as draining, or weighs them, may be carried out: it moves what is there to shards
+ * that are there. One for shards or zones that the cluster has not may not, and so with wishes that nobody
+ * knows. */
+static bool check_wish(struct plan_reader *r, const char *wish, struct err *err)
+{
+    static const struct field fields[] = {{"kind", FIELD_TEXT, 0}};
+    g_autofree char *kind = NULL;
+    if (!record_read(r, wish, fields, 1, &kind, err))
+        return false;
+    if (strcmp(kind, "drain") == 0 || strcmp(kind, "weight") == 0)
+        return true;
+    return place_fault(r, err,
+                       "this plan asks what if the cluster had %s, which it has not; make that change to the "
+                       "cluster, then a new plan",
+                       strcmp(kind, "addShard") == 0 ? "one more shard"
+                       : strcmp(kind, "zones") == 0  ? "other zones"
+                                                     : "another state");
+}
+
+static bool check_wishes(struct plan_reader *r, const char *doc, struct err *err)
+{
+    struct view_items it = view_items(doc);
+    while (view_next(&it)) {
+        if (!view_key_is(it.key, "whatIf"))
+            continue;
+        if (view_kind(it.value) != '[')
+            return place_fault(r, err, "whatIf: this must be an array");
+        struct view_items wishes = view_items(it.value);
+        for (int64_t i = 0; view_next(&wishes); i++) {
+            gsize before = place_enter(r, "whatIf", i);
+            bool ok = check_wish(r, wishes.value, err);
+            place_leave(r, before);
+            if (!ok)
+                return false;
+        }
+    }
+    return true;
+}
+
 static bool check_id(struct plan_reader *r, const char *id, struct err *err)
 {
     if (strlen(id) == ID_DIGITS && strspn(id, "0123456789abcdef") == ID_DIGITS)
@@ -127,7 +166,7 @@ bool plan_file_parse(const char *name, const char *text, gsize len, work **ret, 
         return err_set(err, ERR_DATA, "%s: larger than a plan may be (%d MiB)", name, PLAN_FILE_MAX >> 20);
     if (!view_check(text, len, &doc, err))
         return err_wrap(err, "%s: not a plan in JSON", name);
-    bool ok = check_schema(&r, doc, err) &&
+    bool ok = check_schema(&r, doc, err) && check_wishes(&r, doc, err) &&
               record_read(&r, doc, head_fields, G_N_ELEMENTS(head_fields), &h, err) &&
               read_parts(&r, &h, w, err);
     record_clear(head_fields, G_N_ELEMENTS(head_fields), &h);

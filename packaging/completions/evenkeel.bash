@@ -3,11 +3,11 @@
 
 _evenkeel_options() {
     case $1 in
-    plan) echo '--policy --rounds --seed --time-series --until-balanced --max-bytes --max-moves --max-time --all --detailed-exitcode --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
+    plan) echo '--policy --rounds --seed --time-series --until-balanced --max-bytes --max-moves --max-time --all --detailed-exitcode --add-shard --drain --weight --zones --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
     apply) echo '--refresh --dry-run --journal --uri --yes --max-bytes --max-moves --max-time --ns --all --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
     round) echo '--ignore-window --policy --reason --socket --standalone --wait --dry-run --journal --uri --yes --max-bytes --max-moves --max-time --ns --all --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
-    explain) echo '--chunk --shard --policy --time-series --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
-    drain) echo '--policy --time-series --all --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
+    explain) echo '--chunk --shard --policy --time-series --add-shard --drain --weight --zones --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
+    drain) echo '--policy --time-series --all --add-shard --drain --weight --zones --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
     zones) echo '--all --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
     route) echo '--all --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
     history) echo '--limit --ns --round --shard --since --state --until --all --rounds --tail --journal --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
@@ -32,6 +32,10 @@ _evenkeel_values() {
     plan:--max-bytes) echo 'text' ;;
     plan:--max-moves) echo 'text' ;;
     plan:--max-time) echo 'text' ;;
+    plan:--add-shard) echo 'text' ;;
+    plan:--drain) echo 'text' ;;
+    plan:--weight) echo 'text' ;;
+    plan:--zones) echo 'file' ;;
     plan:--dump) echo 'dir' ;;
     plan:--ns) echo 'text' ;;
     plan:--sizes) echo 'file' ;;
@@ -65,6 +69,10 @@ _evenkeel_values() {
     explain:--shard) echo 'text' ;;
     explain:--policy) echo 'words auto count size' ;;
     explain:--time-series) echo 'words exclude even' ;;
+    explain:--add-shard) echo 'text' ;;
+    explain:--drain) echo 'text' ;;
+    explain:--weight) echo 'text' ;;
+    explain:--zones) echo 'file' ;;
     explain:--dump) echo 'dir' ;;
     explain:--ns) echo 'text' ;;
     explain:--sizes) echo 'file' ;;
@@ -75,6 +83,10 @@ _evenkeel_values() {
     explain:-o | explain:--output) echo 'file' ;;
     drain:--policy) echo 'words auto count size' ;;
     drain:--time-series) echo 'words exclude even' ;;
+    drain:--add-shard) echo 'text' ;;
+    drain:--drain) echo 'text' ;;
+    drain:--weight) echo 'text' ;;
+    drain:--zones) echo 'file' ;;
     drain:--dump) echo 'dir' ;;
     drain:--ns) echo 'text' ;;
     drain:--sizes) echo 'file' ;;

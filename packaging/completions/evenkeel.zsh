@@ -43,6 +43,10 @@ _evenkeel() {
         '--max-time=[Plan no more than is expected to fit, like 6h]:DURATION: ' \
         '--all[Fold no long list]' \
         '--detailed-exitcode[Exit 0 where there is nothing to do, 2 where there is something]' \
+        '*--add-shard=[As if there were this empty shard, in these zones; may be repeated]:NAME[:ZONE,...]: ' \
+        '*--drain=[As if this shard were draining; may be repeated]:SHARD: ' \
+        '*--weight=[As if this shard had this weight, like shard0=2; may be repeated]:SHARD=N: ' \
+        '*--zones=[As if zone ranges and the zones of shards were those of FILE\: Extended JSON with tags, shards, namespaces; may be repeated]:FILE:_files' \
         '--dump=[The folder that '\''mongodump --db config'\'' wrote]:DIR:_files -/' \
         '*--ns=[Only these collections; '\''!GLOB'\'' leaves some out; may be repeated]:GLOB: ' \
         '--sizes=[Data sizes, {"db.coll"\: {"shard"\: bytes}}, where the source has none]:FILE:_files' \
@@ -122,6 +126,10 @@ _evenkeel() {
         '--shard=[Explain this shard towards the collection]:ID: ' \
         '--policy=[auto (by server version, the default), count, size]:NAME:(auto count size)' \
         '--time-series=[exclude time-series collections (the default), or spread them even(ly)]:HOW:(exclude even)' \
+        '*--add-shard=[As if there were this empty shard, in these zones; may be repeated]:NAME[:ZONE,...]: ' \
+        '*--drain=[As if this shard were draining; may be repeated]:SHARD: ' \
+        '*--weight=[As if this shard had this weight, like shard0=2; may be repeated]:SHARD=N: ' \
+        '*--zones=[As if zone ranges and the zones of shards were those of FILE\: Extended JSON with tags, shards, namespaces; may be repeated]:FILE:_files' \
         '--dump=[The folder that '\''mongodump --db config'\'' wrote]:DIR:_files -/' \
         '*--ns=[Only these collections; '\''!GLOB'\'' leaves some out; may be repeated]:GLOB: ' \
         '--sizes=[Data sizes, {"db.coll"\: {"shard"\: bytes}}, where the source has none]:FILE:_files' \
@@ -145,6 +153,10 @@ _evenkeel() {
         '--policy=[auto (by server version, the default), count, size]:NAME:(auto count size)' \
         '--time-series=[exclude time-series collections (the default), or spread them even(ly)]:HOW:(exclude even)' \
         '--all[Fold no long list]' \
+        '*--add-shard=[As if there were this empty shard, in these zones; may be repeated]:NAME[:ZONE,...]: ' \
+        '*--drain=[As if this shard were draining; may be repeated]:SHARD: ' \
+        '*--weight=[As if this shard had this weight, like shard0=2; may be repeated]:SHARD=N: ' \
+        '*--zones=[As if zone ranges and the zones of shards were those of FILE\: Extended JSON with tags, shards, namespaces; may be repeated]:FILE:_files' \
         '--dump=[The folder that '\''mongodump --db config'\'' wrote]:DIR:_files -/' \
         '*--ns=[Only these collections; '\''!GLOB'\'' leaves some out; may be repeated]:GLOB: ' \
         '--sizes=[Data sizes, {"db.coll"\: {"shard"\: bytes}}, where the source has none]:FILE:_files' \

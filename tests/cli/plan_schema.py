@@ -62,7 +62,9 @@ def matching(pattern):
 # Record: (what the contract asks for, what may stand there besides).
 PLAN = ({"schemaVersion": one_of(1), "planId": matching("[0-9a-f]{16,64}"), "tool": document,
          "generatedAt": matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "source": document, "policy": document,
-         "collections": array, "rounds": array, "summary": document, "warnings": array}, {})
+         "collections": array, "rounds": array, "summary": document, "warnings": array}, {"whatIf": array})
+CHANGE = ({"kind": one_of("drain", "addShard", "weight", "zones")},
+          {"shard": text, "zones": texts, "weight": number, "file": text, "collections": texts, "shards": texts})
 TOOL = ({"name": one_of("evenkeel"), "version": matching(r"\d+\.\d+\.\d+.*")}, {})
 SOURCE = ({"kind": one_of("snapshot", "dump", "cluster"), "name": text, "serverVersion": maybe(text)}, {})
 POLICY = ({"name": one_of("count", "size", "optimal"), "unit": one_of("chunks", "bytes")}, {})
@@ -128,6 +130,7 @@ class Checker:
         self.record(plan["tool"], TOOL, "tool")
         self.record(plan["source"], SOURCE, "source")
         self.record(plan["policy"], POLICY, "policy")
+        self.records(plan.get("whatIf", []), CHANGE, "whatIf")
         if self.records(plan["collections"], COLLECTION, "collections"):
             for c in plan["collections"]:
                 self.records(c["shards"], SHARD, f"collection {c['ns']}, shards")
