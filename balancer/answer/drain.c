@@ -6,6 +6,8 @@
 #include "balancer/key/show.h"
 #include "balancer/plan/estimate.h"
 
+#include <string.h>
+
 static void jumbo_clear(gpointer p)
 {
     g_free(((struct drain_jumbo *)p)->fix);
@@ -53,6 +55,7 @@ static drain *drain_new(const cluster *cl, uint16_t shard)
     d->unsplittable = array_of(sizeof(const struct collection *), NULL);
     d->blockers = array_of(sizeof(struct drain_blocker), blocker_clear);
     d->steps = array_of(sizeof(struct drain_step), step_clear);
+    d->advice = array_of(sizeof(struct plan_advice), NULL);
     return d;
 }
 
@@ -68,6 +71,8 @@ void drain_free(drain *d)
     g_array_unref(d->unsplittable);
     g_array_unref(d->blockers);
     g_array_unref(d->steps);
+    g_array_unref(d->advice);
+    plan_free(d->plan);
     g_free(d);
 }
 
@@ -203,6 +208,20 @@ static bool *closed_shards(const cluster *cl, const struct plan_options *opt)
     return closed;
 }
 
+/* What is about emptying it: faster ways, and zones that are larger than their room. What is about one zone
+ * or chunk is among the blockers. */
+static void add_advice(drain *d, const plan *p)
+{
+    for (guint i = 0; i < p->advice->len; i++) {
+        const struct plan_advice *a = &g_array_index(p->advice, struct plan_advice, i);
+        bool here = a->coll == NULL;
+        for (guint k = 0; k < d->collections->len && strcmp(a->code, "reshardFaster") == 0; k++)
+            here |= g_array_index(d->collections, struct drain_collection, k).coll == a->coll;
+        if (here)
+            g_array_append_vals(d->advice, a, 1);
+    }
+}
+
 bool drain_make(const cluster *cl, const struct plan_options *opt, const char *shard, drain **ret,
                 struct err *err)
 {
@@ -220,6 +239,7 @@ bool drain_make(const cluster *cl, const struct plan_options *opt, const char *s
     all.drain = names;
     all.n_drain = opt->n_drain + 1;
     all.until_balanced = true;
+    all.advice = true;
     all.max_moves = all.max_bytes = 0;
     all.max_seconds = 0;
     g_autoptr(plan) p = NULL;
@@ -233,6 +253,8 @@ bool drain_make(const cluster *cl, const struct plan_options *opt, const char *s
     add_migrations(d, p);
     drain_find_blockers(d, p);
     drain_list_steps(d);
+    add_advice(d, p);
+    d->plan = g_steal_pointer(&p);
     *ret = d;
     return true;
 }

@@ -65,6 +65,8 @@ typedef struct drain {
     GArray *unsplittable;  /* const struct collection *: tracked collections there that are not sharded */
     GArray *blockers;      /* struct drain_blocker */
     GArray *steps;         /* struct drain_step */
+    GArray *advice;        /* struct plan_advice: what is about this draining; texts are the plan's */
+    plan *plan;            /* the projection; owned */
     int64_t chunks, bytes; /* on the shard; bytes SIZE_UNKNOWN where some are not known */
     int64_t left;          /* chunks that stay however long one waits, excluded collections included */
     uint32_t migrations, rounds; /* off the shard, and the last round in which one is */

@@ -75,12 +75,15 @@ static void block_jumbo(drain *d, const struct drain_collection *c)
 {
     bool one = c->jumbo == 1;
     g_autofree char *count = text_count(c->jumbo);
-    add_blocker(d, "jumbo", c->coll->ns, NULL,
-                "%s chunk%s of %s there %s flagged jumbo and never chosen; split %s, clear the flag with "
-                "clearJumboFlag%s",
-                count, one ? "" : "s", c->coll->ns, one ? "is" : "are", one ? "it" : "them",
-                cluster_version_cmp(d->cl, 4, 4, 0) >= 0 ? ", or move them by hand with forceJumbo: true"
-                                                         : " (from 4.2.3)");
+    add_blocker(
+        d, "jumbo", c->coll->ns, NULL,
+        "%s chunk%s of %s there %s flagged jumbo and never chosen; split %s, clear the flag with "
+        "clearJumboFlag%s",
+        count, one ? "" : "s", c->coll->ns, one ? "is" : "are", one ? "it" : "them",
+        cluster_version_cmp(d->cl, 8, 0, 0) >= 0
+            ? ", or reshard to the same key with forceRedistribution: true once the draining has begun"
+        : cluster_version_cmp(d->cl, 4, 4, 0) >= 0 ? ", or move them by hand with forceJumbo: true"
+                                                   : " (from 4.2.3)");
 }
 
 static void block_zone(drain *d, const struct drain_zone *z)

@@ -4,6 +4,7 @@
 
 #include "balancer/answer/drain.h"
 #include "balancer/report/whatif.h"
+#include "balancer/report/advice_out.h"
 #include "common/text.h"
 
 #include <string.h>
@@ -159,6 +160,7 @@ static void report_drain_json(const struct answer_input *in, const drain *d, GSt
     jumbo_json(&w, d);
     homes_json(&w, d);
     steps_json(&w, d);
+    advice_json(&w, d->cl, d->advice);
     json_end(&w);
     g_string_append_c(out, '\n');
 }
@@ -321,6 +323,7 @@ static void report_drain_text(const struct answer_args *a, const struct answer_i
     zones_text(a, &pg, d);
     jumbo_text(a, &pg, d);
     steps_text(a, &pg, d);
+    advice_text(&pg, d->advice);
 }
 
 static bool asks_itself(const struct answer_args *a)

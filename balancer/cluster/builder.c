@@ -84,6 +84,7 @@ builder *builder_new(void)
     b->used_shards = g_ptr_array_new_with_free_func(g_free);
     b->moves_from = g_array_new(FALSE, FALSE, sizeof(struct history_row));
     b->moves_commit = g_array_new(FALSE, FALSE, sizeof(struct history_row));
+    b->activity = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     b->newest_ping_ms = INT64_MIN;
     return b;
 }
@@ -121,6 +122,7 @@ void builder_free(builder *b)
     g_ptr_array_unref(b->used_shards);
     g_array_unref(b->moves_from);
     g_array_unref(b->moves_commit);
+    g_hash_table_unref(b->activity);
     g_free(b->unknown_mode);
     g_free(b->unknown_mode_where);
     g_free(b->mongos_version);
@@ -222,6 +224,7 @@ bool builder_finish(builder *b, cluster **ret, struct err *err)
     warn_invalid(b);
     hand_over_arrays(b);
     builder_finish_changelog(b); /* names what is in the model by now */
+    builder_finish_activity(b);
     sum_key_bytes(b->cl);
     *ret = g_steal_pointer(&b->cl);
     return true;

@@ -133,6 +133,7 @@ void builder_add_changelog(builder *b, const uint8_t *doc, uint32_t len)
     struct log_details details = {.cloned_bytes = SIZE_UNKNOWN};
     if (!read_log_doc(doc, len, &d))
         return;
+    builder_add_activity(b, d.what, d.ns, d.time_ms, &d.details);
     bool from = strcmp(d.what, "moveChunk.from") == 0, commit = strcmp(d.what, "moveChunk.commit") == 0;
     if ((!from && !commit) || !read_details(&d.details, &details))
         return;

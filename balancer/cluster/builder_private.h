@@ -109,6 +109,7 @@ struct builder {
     int64_t size_bytes;     /* of all sizes */
     GPtrArray *used_shards;
     GArray *moves_from, *moves_commit; /* struct history_row */
+    GHashTable *activity;              /* ns -> struct activity, both owned */
 
     char *unknown_mode, *unknown_mode_where; /* settled when the version is known */
     int64_t newest_ping_ms;
@@ -169,6 +170,11 @@ void builder_finish_settings(builder *b);
 /* builder_changelog.c */
 void builder_add_changelog(builder *b, const uint8_t *doc, uint32_t len);
 void builder_finish_changelog(builder *b);
+
+/* builder_activity.c: `details` is the entry's, not yet walked. */
+void builder_add_activity(builder *b, const char *what, const char *ns, int64_t time_ms,
+                          const bson_iter_t *details);
+void builder_finish_activity(builder *b);
 
 /* builder_collections.c */
 bool builder_add_collection(builder *b, uint64_t index, const uint8_t *doc, uint32_t len, struct err *err);

@@ -84,6 +84,13 @@ enum excluded {
 /* The contract's word: "timeSeries", ...; NULL for EXCLUDED_NO. */
 const char *excluded_text(enum excluded e);
 
+/* What config.changelog tells of a collection's splits and migrations; the log is capped and best effort. */
+struct activity {
+    uint32_t splits, top_splits; /* all, and those of the last chunk: its max is the global max */
+    uint32_t moves, top_moves;
+    int64_t top_first_ms, top_last_ms; /* when the oldest and the newest of the last chunk's took place */
+};
+
 struct collection {
     char *ns;
     uint32_t number; /* its place in cluster.collections */
@@ -102,6 +109,8 @@ struct collection {
     struct chunks chunks;
     uint32_t n_ranges;
     struct zone_range *ranges; /* in key order, never overlapping (or the collection is invalid) */
+
+    struct activity activity;
 
     bool sizes_known; /* some size was given for it, so `bytes` holds */
     int64_t *bytes;   /* per shard; SIZE_UNKNOWN: not known for it. NULL where !sizes_known */

@@ -46,6 +46,7 @@ void plan_free(plan *p)
     g_array_unref(p->splits);
     g_array_unref(p->migrations);
     g_array_unref(p->blocked);
+    g_array_unref(p->advice);
     g_array_unref(p->warnings);
     plan_arena_free(p->arena);
     g_free(p->id);

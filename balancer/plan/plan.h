@@ -91,6 +91,16 @@ struct plan_blocked {
     char *why;
 };
 
+/* Something that an operator would be glad to know, see advice.h. All texts are escaped, and in the arena. */
+struct plan_advice {
+    const char *code;              /* camelCase, stable: docs/advice.md */
+    const struct collection *coll; /* NULL: the cluster */
+    uint16_t shard;                /* SHARD_NONE: none in particular */
+    char *message;                 /* what was found, with the numbers */
+    char *todo;                    /* what to do about it */
+    char *commands;                /* mongosh, one command a line; "": nothing to type */
+};
+
 enum time_basis { TIME_DEFAULT, TIME_CHANGELOG, TIME_JOURNAL };
 const char *time_basis_text(enum time_basis b);
 
@@ -119,6 +129,7 @@ typedef struct plan {
     GArray *splits;            /* struct plan_split */
     GArray *migrations;        /* struct plan_migration */
     GArray *blocked;           /* struct plan_blocked */
+    GArray *advice;            /* struct plan_advice; empty unless plan_options.advice */
     GArray *warnings;          /* struct warning */
     struct plan_summary summary;
     struct plan_arena *arena;

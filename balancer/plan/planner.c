@@ -5,6 +5,7 @@
  * by its moves. */
 #include "balancer/plan/planner.h"
 
+#include "balancer/plan/advice.h"
 #include "balancer/plan/estimate.h"
 #include "balancer/plan/projection.h"
 #include "balancer/plan/summary.h"
@@ -25,6 +26,7 @@ static plan *plan_new(const cluster *cl)
     p->splits = g_array_new(FALSE, FALSE, sizeof(struct plan_split));
     p->migrations = g_array_new(FALSE, FALSE, sizeof(struct plan_migration));
     p->blocked = g_array_new(FALSE, FALSE, sizeof(struct plan_blocked));
+    p->advice = g_array_new(FALSE, FALSE, sizeof(struct plan_advice));
     p->warnings = g_array_new(FALSE, FALSE, sizeof(struct warning));
     for (guint i = 0; i < cl->warnings->len; i++) {
         const struct warning *w = &g_array_index(cl->warnings, struct warning, i);
@@ -360,9 +362,11 @@ bool plan_make(const cluster *cl, const struct plan_options *opt, plan **ret, st
         p->summary.complete = !run.limited && is_complete(&pr);
         warn_ends(&run);
         fill_time(&run);
-        estimate_free(run.est);
         summary_fill(&pr);
         blocked_fill(&pr);
+        if (opt->advice)
+            advice_fill(p, opt, run.est);
+        estimate_free(run.est);
         p->id = plan_content_id(p);
         *ret = g_steal_pointer(&p);
     }

@@ -34,6 +34,7 @@ struct plan_options {
     bool time_series_even;
     bool has_seed; /* shuffle shards and collections by it, else array order */
     uint32_t seed;
+    bool advice;                               /* fill plan->advice, too */
     int64_t threshold_chunks, threshold_bytes; /* 0: the built-in's */
     double threshold_percent;
     const char *const *drain; /* shards taken as draining in this projection */

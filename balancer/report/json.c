@@ -3,6 +3,7 @@
  * (shards, splits, migrations, blocked, warnings) stand on one line each, so that line tools can work on them
  * and a plan of a million migrations stays small. */
 #include "balancer/key/show.h"
+#include "balancer/report/advice_out.h"
 #include "balancer/report/report.h"
 #include "balancer/report/whatif.h"
 #include "common/json_writer.h"
@@ -248,6 +249,7 @@ void report_json(const plan *p, const struct report_source *src, GString *out)
     json_end(&w);
     put_summary(&w, p);
     put_warnings(&w, p);
+    advice_json(&w, p->cl, p->advice);
     json_end(&w);
     g_string_append_c(out, '\n');
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A plan for people: headline, verdict, warnings, tables, lists. */
 #include "common/text.h"
+#include "balancer/report/advice_out.h"
 #include "balancer/report/text_parts.h"
 #include "balancer/report/whatif.h"
 #include "balancer/report/words.h"
@@ -19,16 +20,21 @@ char *parts_shard(const struct page *pg, const plan *p, uint16_t shard, unsigned
     return shard < p->cl->n_shards ? page_name(pg, p->cl->shards[shard].id, max) : g_strdup("-");
 }
 
-void parts_more(struct page *pg, unsigned indent, int64_t n, const char *thing)
+void parts_more_of(struct page *pg, unsigned indent, int64_t n, const char *things)
 {
     if (n <= 0)
         return;
     g_autoptr(GString) line = g_string_new(page_dots(pg));
     g_string_append_c(line, ' ');
     text_append_count(line, n);
-    g_string_append_printf(line, " more %s%s; --all shows %s", thing, n == 1 ? "" : "s",
-                           n == 1 ? "it" : "them");
+    g_string_append_printf(line, " more %s; --all shows %s", things, n == 1 ? "it" : "them");
     page_paragraph(pg, indent, INK_NONE, NULL, line->str);
+}
+
+void parts_more(struct page *pg, unsigned indent, int64_t n, const char *thing)
+{
+    g_autofree char *things = g_strdup_printf("%s%s", thing, n == 1 ? "" : "s");
+    parts_more_of(pg, indent, n, things);
 }
 
 static void headline(struct page *pg, const plan *p, const struct report_source *src)
@@ -99,4 +105,5 @@ void report_text(const plan *p, const struct report_source *src, const struct re
     parts_splits(&pg, p);
     parts_migrations(&pg, p);
     parts_blocked(&pg, p);
+    advice_text(&pg, p->advice);
 }

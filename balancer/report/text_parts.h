@@ -19,6 +19,8 @@ char *parts_shard(const struct page *pg, const plan *p, uint16_t shard, unsigned
 
 /* "… 318 more; --all shows them", where there are more. */
 void parts_more(struct page *pg, unsigned indent, int64_t n, const char *thing);
+/* The same with the words as they are to stand there. */
+void parts_more_of(struct page *pg, unsigned indent, int64_t n, const char *things);
 
 void parts_collections(struct page *pg, const plan *p); /* tables, then what is balanced or left out */
 void parts_splits(struct page *pg, const plan *p);

@@ -62,7 +62,7 @@ def matching(pattern):
 # Record: (what the contract asks for, what may stand there besides).
 PLAN = ({"schemaVersion": one_of(1), "planId": matching("[0-9a-f]{16,64}"), "tool": document,
          "generatedAt": matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "source": document, "policy": document,
-         "collections": array, "rounds": array, "summary": document, "warnings": array}, {"whatIf": array})
+         "collections": array, "rounds": array, "summary": document, "warnings": array}, {"whatIf": array, "advice": array})
 CHANGE = ({"kind": one_of("drain", "addShard", "weight", "zones")},
           {"shard": text, "zones": texts, "weight": number, "file": text, "collections": texts, "shards": texts})
 TOOL = ({"name": one_of("evenkeel"), "version": matching(r"\d+\.\d+\.\d+.*")}, {})
@@ -88,6 +88,8 @@ TIME = ({"minimumSeconds": number, "expectedSeconds": number, "lowSeconds": numb
 LOWER_BOUND = ({"bytes": maybe(count), "rounds": count}, {})
 BLOCKED = ({"ns": maybe(text), "min": maybe(document), "shard": maybe(text), "reason": matching("[a-z][A-Za-z]*"),
             "why": text}, {"chunks": count, "bytes": maybe(count)})
+ADVICE = ({"code": matching("[a-z][A-Za-z]*"), "ns": maybe(text), "shard": maybe(text), "message": text, "todo": text},
+          {"commands": texts})
 WARNING = ({"code": matching("[a-z][A-Za-z]*"), "ns": maybe(text), "message": text}, {})
 
 
@@ -139,6 +141,7 @@ class Checker:
                 self.records(r["splits"], SPLIT, f"round {r['round']}, splits")
                 self.records(r["migrations"], MIGRATION, f"round {r['round']}, migrations")
         self.records(plan["warnings"], WARNING, "warnings")
+        self.records(plan.get("advice", []), ADVICE, "advice")
         if self.record(plan["summary"], SUMMARY, "summary"):
             self.record(plan["summary"]["time"], TIME, "summary.time")
             self.record(plan["summary"]["lowerBound"], LOWER_BOUND, "summary.lowerBound")

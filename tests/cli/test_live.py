@@ -77,7 +77,7 @@ def renamed(plan):
     names = {}
 
     def walk(value, key=None, ns=None):
-        if key in ("planId", "generatedAt", "source", "why", "message", "tool"):
+        if key in ("planId", "generatedAt", "source", "why", "message", "todo", "commands", "tool"):
             return None
         if key == "version":
             return value.partition("||")[0]  # behind it stands the collection's object id

@@ -43,6 +43,7 @@ hand *hand_new(const char *version, const char *policy, uint16_t n_shards)
         .rounds = g_array_new(FALSE, TRUE, sizeof(struct plan_round)),
         .splits = g_array_new(FALSE, TRUE, sizeof(struct plan_split)),
         .migrations = g_array_new(FALSE, TRUE, sizeof(struct plan_migration)),
+        .advice = g_array_new(FALSE, TRUE, sizeof(struct plan_advice)),
         .blocked = g_array_new(FALSE, TRUE, sizeof(struct plan_blocked)),
         .warnings = g_array_new(FALSE, TRUE, sizeof(struct warning)),
         .summary = {.complete = true},
@@ -63,6 +64,7 @@ void hand_free(hand *h)
     g_array_unref(h->p.splits);
     g_array_unref(h->p.migrations);
     g_array_unref(h->p.blocked);
+    g_array_unref(h->p.advice);
     g_array_unref(h->p.warnings);
     g_ptr_array_unref(h->keys);
     g_ptr_array_unref(h->owned);
