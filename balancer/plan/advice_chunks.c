@@ -67,9 +67,11 @@ static char *jumbo_todo(const struct advisor *a, const struct coll_facts *f, boo
 {
     GString *s = g_string_new(NULL);
     if (split)
-        g_string_append(
-            s, "try to split each at its middle, as below: that clears the flag, and an answer that no "
-               "median is found means that the chunk holds one value of the shard key; ");
+        g_string_append_printf(
+            s,
+            "try to split %s at %s middle, as below: that clears the flag, and an answer that no "
+            "median is found means that the chunk holds one value of the shard key; ",
+            f->jumbo == 1 ? "it" : "each", f->jumbo == 1 ? "the" : "its");
     g_string_append(s, may_clear(a)
                            ? "where a chunk is no longer too large, clear its flag with clearJumboFlag "
                              "(from 4.2.3)"

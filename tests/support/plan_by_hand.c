@@ -212,6 +212,13 @@ struct plan_blocked *hand_blocked(hand *h, guint collection, uint16_t shard, con
     return &g_array_index(h->p.blocked, struct plan_blocked, h->p.blocked->len - 1);
 }
 
+void hand_advice(hand *h, const char *code, const struct collection *coll, uint16_t shard, const char *text)
+{
+    const struct plan_advice a = {own_text(h, code), coll, shard, own_text(h, text), own_text(h, text),
+                                  own_text(h, text)};
+    g_array_append_val(h->p.advice, a);
+}
+
 void hand_warning(hand *h, const char *code, const char *ns, const char *message)
 {
     struct warning w = {own_text(h, code), own_text(h, ns), own_text(h, message)};

@@ -45,4 +45,6 @@ void hand_split(hand *h, guint collection, const char *min, const char *max, con
 struct plan_migration *hand_move(hand *h, guint collection, const char *min, const char *max, uint16_t from,
                                  uint16_t to, int64_t bytes);
 struct plan_blocked *hand_blocked(hand *h, guint collection, uint16_t shard, const char *reason);
+/* Message, todo and commands are all `text`; `coll` may be NULL. */
+void hand_advice(hand *h, const char *code, const struct collection *coll, uint16_t shard, const char *text);
 void hand_warning(hand *h, const char *code, const char *ns, const char *message);

@@ -105,6 +105,8 @@ static hand *full_plan(void)
     hand_blocked(h, c, SHARD_NONE, "noEligibleShard")->bytes = SIZE_UNKNOWN;
     hand_warning(h, "sizesAssumed", "shop.orders", "sizes are not known");
     hand_warning(h, "balancerOff", NULL, "the balancer is off");
+    hand_advice(h, "jumbo", hand_at(h, c)->coll, 1, "first\nsecond");
+    hand_advice(h, "zoneCannotBeMet", NULL, SHARD_NONE, "");
     h->p.summary.time = (struct plan_time){1.5, 2, 1, 4, TIME_CHANGELOG};
     h->p.summary.lower_bytes = 2048;
     h->p.summary.lower_rounds = 1;
@@ -118,8 +120,9 @@ static void test_schema(void **state)
     (void)state;
     g_autoptr(hand) h = full_plan();
     bson_t *doc = report_of(h);
-    check_keys(doc, "",
-               "schemaVersion planId tool generatedAt source policy collections rounds summary warnings");
+    check_keys(
+        doc, "",
+        "schemaVersion planId tool generatedAt source policy collections rounds summary warnings advice");
     check_keys(doc, "tool", "name version");
     check_keys(doc, "source", "kind name serverVersion");
     check_keys(doc, "policy", "name unit");
@@ -139,6 +142,9 @@ static void test_schema(void **state)
     check_keys(doc, "summary.lowerBound", "bytes rounds");
     check_keys(doc, "summary.blocked.0", "ns min shard reason chunks bytes why");
     check_keys(doc, "warnings.0", "code ns message");
+    check_keys(doc, "advice.0", "code ns shard message todo commands");
+    assert_int_equal(length(doc, "advice.0.commands"), 2);
+    assert_int_equal(length(doc, "advice.1.commands"), 0);
     bson_destroy(doc);
 }
 
@@ -180,6 +186,12 @@ static void test_values(void **state)
         {"summary.blocked.1.bytes", NULL},
         {"warnings.0.ns", "shop.orders"},
         {"warnings.1.ns", NULL},
+        {"advice.0.code", "jumbo"},
+        {"advice.0.ns", "shop.orders"},
+        {"advice.0.shard", "shard1"},
+        {"advice.0.commands.1", "second"},
+        {"advice.1.ns", NULL},
+        {"advice.1.shard", NULL},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
         check_string(doc, strings[i].path, strings[i].want);

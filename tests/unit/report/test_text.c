@@ -193,6 +193,8 @@ static void test_order_of_parts(void **state)
     c->excluded = EXCLUDED_TIME_SERIES;
     hand_blocked(h, 0, 3, "jumbo");
     hand_warning(h, "sizesAssumed", NULL, "sizes are not known");
+    hand_advice(h, "jumbo", hand_at(h, 0)->coll, 3, "split or move");
+    hand_advice(h, "zoneCannotBeMet", NULL, SHARD_NONE, "add a shard");
     static const char *const parts[] = {
         "snapshot cluster.json",
         "2 migrations and 1 split in 1 round",
@@ -213,6 +215,8 @@ static void test_order_of_parts(void **state)
         "Stays where it is\n",
         "jumbo",
         "these chunks are flagged jumbo",
+        "\nAdvice\n  jumbo shop.orders0: split or move\n    What to do: split or move\n      split or move\n",
+        "  zoneCannotBeMet: add a shard\n",
     };
     g_autofree char *text = text_of(h, (struct report_style){.width = 200});
     const char *at = text;
@@ -275,6 +279,26 @@ static void test_folded_collections(void **state)
     assert_true(strstr(text, "\nshop.orders14\n") > strstr(text, "\nshop.orders8\n"));
     check_has_not(text, "\nshop.orders9\n");
     check_has(text, "\xe2\x80\xa6 5 more collections; --all shows them\n");
+}
+
+/* Of each code the first three. */
+static void test_folded_advice(void **state)
+{
+    (void)state;
+    g_autoptr(hand) h = busy_plan(1, 1);
+    for (unsigned i = 0; i < 10; i++)
+        hand_advice(h, i % 2 == 0 ? "jumbo" : i < 8 ? "ascendingKey" : "rare", NULL, SHARD_NONE, "text");
+    g_autofree char *text = text_of(h, (struct report_style){.width = 200});
+    g_autofree char *all = text_of(h, (struct report_style){.width = 200, .all = true});
+    g_autofree char *quiet = text_of(h, (struct report_style){.width = 200, .quiet = true});
+    assert_int_equal(count(text, "\n  jumbo: text\n"), 3);
+    assert_int_equal(count(text, "\n  ascendingKey: text\n"), 3);
+    assert_int_equal(count(text, "\n  rare: text\n"), 1);
+    check_has(text, "\n  \xe2\x80\xa6 2 more pieces of advice 'jumbo'; --all shows them\n");
+    check_has(text, "\n  \xe2\x80\xa6 1 more piece of advice 'ascendingKey'; --all shows it\n");
+    assert_int_equal(count(all, "\n  jumbo: text\n"), 5);
+    check_has_not(all, "more piece");
+    check_has_not(quiet, "Advice");
 }
 
 static void test_many_shards(void **state)
@@ -386,6 +410,7 @@ static void test_width(void **state)
         hand_split(h, 0, "{\"a\": 1}", "{\"a\": 9}", "{\"a\": 5}");
         hand_blocked(h, 0, 0, rows[i].text);
         hand_warning(h, "code", rows[i].text, rows[i].text);
+        hand_advice(h, "code", hand_at(h, 0)->coll, 0, rows[i].text);
         struct plan_collection *c = hand_at(h, hand_collection(h, rows[i].text, NULL));
         c->status = PLAN_EXCLUDED;
         c->excluded = EXCLUDED_MIGRATIONS_NOT_PERMITTED;
@@ -468,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_order_of_parts),
         cmocka_unit_test(test_folding),
         cmocka_unit_test(test_folded_collections),
+        cmocka_unit_test(test_folded_advice),
         cmocka_unit_test(test_many_shards),
         cmocka_unit_test(test_only_splits),
         cmocka_unit_test(test_open_ends),
