@@ -10,7 +10,8 @@
 #include "migrations/mongo/settle.h"
 #include "tests/support/live_sandbox.h"
 
-enum { SETTLE_FAULTS = 6, SETTLE_SCENE_S = 60 };
+enum { SETTLE_FAULTS = 6 };
+#define SETTLE_SCENE_US (60 * INT64_C(1000000)) /* within which what was disturbed ends */
 #define HANG(on) "{\"configureFailPoint\": \"moveChunkHangAtStep4\", \"mode\": \"" on "\"}"
 #define FAULT(kind, more) "{\"evenkeelSandboxFault\": \"" kind "\"" more "}"
 #define CLEAR FAULT("clear", "")

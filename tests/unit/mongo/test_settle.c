@@ -243,7 +243,7 @@ static void expect(struct settle_scene *sc, const char *name, const char *when, 
 /* It ends in its own time. */
 static void expect_later(struct settle_scene *sc, const struct row *row)
 {
-    gint64 until = g_get_monotonic_time() + SETTLE_SCENE_S * G_USEC_PER_SEC;
+    gint64 until = g_get_monotonic_time() + SETTLE_SCENE_US;
     while (row->later != SETTLE_IN_FLIGHT && settle_scene_ask(sc, NULL, NULL) == SETTLE_IN_FLIGHT &&
            g_get_monotonic_time() < until)
         g_usleep(5000);

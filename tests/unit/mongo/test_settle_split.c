@@ -63,7 +63,7 @@ static void split_of_a_migrating_chunk(void **state)
     GThread *move = g_thread_new("sender", settle_scene_send, &o);
     settle_scene_await(&sc);
     GThread *split = g_thread_new("sender", settle_scene_send, &waits);
-    gint64 until = g_get_monotonic_time() + SETTLE_SCENE_S * G_USEC_PER_SEC;
+    gint64 until = g_get_monotonic_time() + SETTLE_SCENE_US;
     while (settle_at(&sc, "app.items", 50, 1, NULL) != SETTLE_IN_FLIGHT)
         assert_true(g_get_monotonic_time() < until);
     settle_scene_do(&sc, (const char *const[SETTLE_FAULTS]){HANG("off")});
