@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+/* colouring.h - the rounds of a set of migrations, as an edge colouring: shards are vertices, migrations
+ * edges, rounds colours. Owns: which migrations run together. Never: knows of chunks, bytes or time; asks a
+ * clock or for chance: the same edges give the same colours.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One migration. Both ends are less than the number of vertices, and differ; which is which does not matter.
+ * There may be many edges between the same two. */
+struct colouring_edge {
+    uint16_t a, b;
+};
+
+/* No colouring has fewer colours than this: a shard takes part in one migration at a time (the largest
+ * degree), and among the shards of an odd set S at most floor(|S|/2) run at once (the edges inside S over
+ * that, rounded up). Bipartite graphs and sets of up to some hundred vertices are judged exactly; beyond, the
+ * odd sets are looked for only where they are likely, and the answer may be too low. At most UINT32_MAX / 2
+ * edges. */
+uint32_t colouring_bound(uint16_t n_vertices, const struct colouring_edge *edges, size_t n_edges);
+
+/* Colours the edges: `ret_colour[i]`, below the number returned, is the one of `edges[i]`; edges that share a
+ * vertex differ. The number returned is
+ *  - the largest degree, exactly, where the graph is bipartite (whatever its sides: they need not be donors
+ * and recipients);
+ *  - else colouring_bound(), where a bounded search finds such a colouring; else one more, which always
+ * exists (the theorem of Goldberg and Seymour); and should even the search for that be given up, as many more
+ * as it takes. It never fails. Of edges between the same two vertices the lower index has the lower colour;
+ * the first colours have the most edges. Memory grows with vertices and edges, not with their products. */
+uint32_t colouring_find(uint16_t n_vertices, const struct colouring_edge *edges, size_t n_edges,
+                        uint32_t *ret_colour);
