@@ -92,7 +92,7 @@ static uint32_t *find_roots(uint32_t n, const struct multi_pair *pairs, uint32_t
 static struct multi_pair *by_component(uint32_t n, const struct multi_pair *pairs, uint32_t n_pairs,
                                        const uint32_t *root, uint32_t *ret_size, uint32_t *ret_end)
 {
-    g_autofree uint32_t *number = g_new(uint32_t, n);
+    g_autofree uint32_t *number = g_new0(uint32_t, n);
     struct multi_pair *sorted = g_new(struct multi_pair, n_pairs);
     for (uint32_t v = 0; v < n; v++)
         number[v] = ret_size[root[v]]++;
