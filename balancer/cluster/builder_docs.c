@@ -89,7 +89,7 @@ static const char *number_shard(builder *b, const struct shard *s)
 
 bool builder_add_shard(builder *b, uint64_t index, const uint8_t *doc, uint32_t len, struct err *err)
 {
-    struct shard s = {.current_size_mb = SIZE_UNKNOWN};
+    struct shard s = {.current_size_mb = SIZE_UNKNOWN, .orphan_bytes = SIZE_UNKNOWN};
     GPtrArray *tags = g_ptr_array_new_with_free_func(g_free);
     const char *fault = read_shard(doc, len, &s, tags);
     if (fault == NULL)

@@ -67,6 +67,7 @@ struct database_doc {
 struct size_row {
     uint16_t name; /* number in builder.names */
     int64_t bytes;
+    int64_t orphan_bytes; /* SIZE_UNKNOWN */
 };
 struct size_doc {
     char *ns;

@@ -12,13 +12,17 @@ void size_doc_free(struct size_doc *s)
     g_free(s);
 }
 
-/* A number, or the `bytes` of a document. */
-static bool read_size(const bson_iter_t *it, int64_t *ret)
+/* A number, or the `bytes` of a document; its `orphanBytes` are of use and not needed. */
+static bool read_size(const bson_iter_t *it, struct size_row *row)
 {
     bson_iter_t field;
+    row->orphan_bytes = SIZE_UNKNOWN;
     if (!BSON_ITER_HOLDS_DOCUMENT(it))
-        return field_bytes(it, ret);
-    return bson_iter_recurse(it, &field) && bson_iter_find(&field, "bytes") && field_bytes(&field, ret);
+        return field_bytes(it, &row->bytes);
+    if (bson_iter_recurse(it, &field) && bson_iter_find(&field, "orphanBytes"))
+        field_bytes(&field, &row->orphan_bytes);
+    return bson_iter_recurse(it, &field) && bson_iter_find(&field, "bytes") &&
+           field_bytes(&field, &row->bytes);
 }
 
 static bool read_shard_size(builder *b, struct size_doc *s, const bson_iter_t *it, struct err *err)
@@ -28,7 +32,7 @@ static bool read_shard_size(builder *b, struct size_doc *s, const bson_iter_t *i
     if (shard[0] == '\0' || !g_utf8_validate(shard, -1, NULL))
         return err_set(err, ERR_DATA, "sizes of " NAME_FMT ": shard name " NAME_FMT " is empty or not UTF-8",
                        s->ns, shard);
-    if (!read_size(it, &row.bytes))
+    if (!read_size(it, &row))
         return err_set(err, ERR_DATA,
                        "sizes of " NAME_FMT " on shard " NAME_FMT
                        ": not a number of bytes from 0 to 1 PiB, nor a "
@@ -38,7 +42,7 @@ static bool read_shard_size(builder *b, struct size_doc *s, const bson_iter_t *i
     if (row.name == SHARD_NONE)
         return err_set(err, ERR_DATA, "sizes of " NAME_FMT ": there are more than 65534 names of shards",
                        s->ns);
-    b->size_bytes += row.bytes;
+    b->size_bytes += row.bytes + MAX(row.orphan_bytes, 0);
     if (b->size_bytes > SIZE_MAX_ALL)
         return err_set(err, ERR_DATA, "sizes of " NAME_FMT ": all sizes together are over 1 EiB", s->ns);
     g_array_append_val(s->rows, row);
@@ -65,6 +69,12 @@ bool builder_sizes(builder *b, const char *ns, const uint8_t *doc, uint32_t len,
     return walk_complete(&it) || err_set(err, ERR_DATA, "sizes of " NAME_FMT ": corrupt BSON", ns);
 }
 
+static void add_orphans(struct shard *s, int64_t bytes)
+{
+    if (bytes >= 0)
+        s->orphan_bytes = MAX(s->orphan_bytes, 0) + bytes;
+}
+
 /* Puts what was given into c->bytes; shards that were not given stay unknown. */
 static bool give_sizes(builder *b, struct collection *c, const struct size_doc *s, struct err *err)
 {
@@ -83,6 +93,7 @@ static bool give_sizes(builder *b, struct collection *c, const struct size_doc *
             return err_set(err, ERR_DATA, "sizes of " NAME_FMT " on shard " NAME_FMT " are given twice",
                            c->ns, n->name);
         bytes[n->number] = row->bytes;
+        add_orphans(&g_array_index(b->shards, struct shard, n->number), row->orphan_bytes);
         c->sizes_known = true;
     }
     if (c->sizes_known)

@@ -27,6 +27,7 @@ struct shard {
     bool busy;               /* listed in `usedShards`: takes no part in the first round */
     int64_t max_size_mb;     /* 0: no limit */
     int64_t current_size_mb; /* SIZE_UNKNOWN where not given */
+    int64_t orphan_bytes;    /* of all collections, as the sizes tell; SIZE_UNKNOWN where none does */
     uint32_t n_zones;
     uint32_t *zones; /* zone numbers, ascending */
 };

@@ -47,6 +47,9 @@ void plan_free(plan *p)
     g_array_unref(p->migrations);
     g_array_unref(p->blocked);
     g_array_unref(p->advice);
+    g_array_unref(p->peaks);
+    g_array_unref(p->zone_moves);
+    g_array_unref(p->zone_faults);
     g_array_unref(p->warnings);
     plan_arena_free(p->arena);
     g_free(p->id);

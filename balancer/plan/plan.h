@@ -101,6 +101,35 @@ struct plan_advice {
     char *commands;                /* mongosh, one command a line; "": nothing to type */
 };
 
+/* What a shard holds while the plan is carried out: all its collections, those that are left out too. */
+struct plan_peak {
+    uint16_t shard;
+    bool assumed;         /* some of its sizes are not known, and assumed */
+    int64_t bytes;        /* before */
+    int64_t orphan_bytes; /* there before, not yet deleted; SIZE_UNKNOWN */
+    int64_t bytes_in, bytes_out;
+    int64_t peak;        /* at most, where nothing is deleted before the end */
+    int64_t prompt_peak; /* at most, where each range is deleted at once from where it came */
+    int64_t limit;       /* the smaller of the configured maxBytes and maxSize; SIZE_UNKNOWN: none */
+};
+
+/* A change of zones: what leaves and comes, by zone and shard. */
+struct plan_zone_move {
+    uint32_t zone; /* or ZONE_NONE */
+    uint16_t shard;
+    uint32_t n_out, n_in;
+    int64_t bytes_out, bytes_in;
+};
+
+/* Ranges of a zone of one collection that cannot be where they belong. */
+struct plan_zone_fault {
+    const struct collection *coll;
+    uint32_t zone, n_ranges;
+    bool no_carrier;       /* no shard carries it; else none of those that do may receive */
+    int64_t chunks, bytes; /* that stay in the wrong place */
+    char *why;
+};
+
 enum time_basis { TIME_DEFAULT, TIME_CHANGELOG, TIME_JOURNAL };
 const char *time_basis_text(enum time_basis b);
 
@@ -130,6 +159,9 @@ typedef struct plan {
     GArray *migrations;        /* struct plan_migration */
     GArray *blocked;           /* struct plan_blocked */
     GArray *advice;            /* struct plan_advice; empty unless plan_options.advice */
+    GArray *peaks;             /* struct plan_peak, one a shard, in the model's order */
+    GArray *zone_moves;        /* struct plan_zone_move; empty but for a change of zones (whatif) */
+    GArray *zone_faults;       /* struct plan_zone_fault; the same */
     GArray *warnings;          /* struct warning */
     struct plan_summary summary;
     struct plan_arena *arena;

@@ -7,6 +7,7 @@
 
 #include "balancer/plan/advice.h"
 #include "balancer/plan/estimate.h"
+#include "balancer/plan/preview.h"
 #include "balancer/plan/projection.h"
 #include "balancer/plan/summary.h"
 #include "balancer/plan/why.h"
@@ -27,6 +28,9 @@ static plan *plan_new(const cluster *cl)
     p->migrations = g_array_new(FALSE, FALSE, sizeof(struct plan_migration));
     p->blocked = g_array_new(FALSE, FALSE, sizeof(struct plan_blocked));
     p->advice = g_array_new(FALSE, FALSE, sizeof(struct plan_advice));
+    p->peaks = g_array_new(FALSE, TRUE, sizeof(struct plan_peak));
+    p->zone_moves = g_array_new(FALSE, FALSE, sizeof(struct plan_zone_move));
+    p->zone_faults = g_array_new(FALSE, FALSE, sizeof(struct plan_zone_fault));
     p->warnings = g_array_new(FALSE, FALSE, sizeof(struct warning));
     for (guint i = 0; i < cl->warnings->len; i++) {
         const struct warning *w = &g_array_index(cl->warnings, struct warning, i);
@@ -367,6 +371,8 @@ bool plan_make(const cluster *cl, const struct plan_options *opt, plan **ret, st
         if (opt->advice)
             advice_fill(p, opt, run.est);
         estimate_free(run.est);
+        peaks_fill(&pr);
+        zone_change_fill(&pr);
         p->id = plan_content_id(p);
         *ret = g_steal_pointer(&p);
     }

@@ -216,6 +216,75 @@ static void put_summary(struct json_writer *w, const plan *p)
     json_end(w);
 }
 
+static void put_peaks(struct json_writer *w, const plan *p)
+{
+    json_key(w, "peak");
+    json_array(w, false);
+    for (guint i = 0; i < p->peaks->len; i++) {
+        const struct plan_peak *k = &g_array_index(p->peaks, struct plan_peak, i);
+        json_object(w, true);
+        put_shard(w, "shard", p, k->shard);
+        json_put_int(w, "bytes", k->bytes);
+        put_bytes(w, "orphanBytes", k->orphan_bytes);
+        json_put_int(w, "bytesIn", k->bytes_in);
+        json_put_int(w, "bytesOut", k->bytes_out);
+        json_put_int(w, "peakBytes", k->peak);
+        json_put_int(w, "promptPeakBytes", k->prompt_peak);
+        json_put_int(w, "bytesAfter", k->bytes + k->bytes_in - k->bytes_out);
+        put_bytes(w, "limitBytes", k->limit);
+        json_put_bool(w, "sizesAssumed", k->assumed);
+        json_end(w);
+    }
+    json_end(w);
+}
+
+static void put_zone(struct json_writer *w, const plan *p, uint32_t zone)
+{
+    json_put_string(w, "zone", zone == ZONE_NONE ? NULL : cluster_zone_name(p->cl, zone));
+}
+
+static void write_zone_fault(struct json_writer *w, const plan *p, const struct plan_zone_fault *f)
+{
+    json_object(w, true);
+    json_put_string(w, "ns", f->coll->ns);
+    put_zone(w, p, f->zone);
+    json_put_string(w, "reason", f->no_carrier ? "zoneWithoutShard" : "noEligibleShard");
+    json_put_int(w, "ranges", f->n_ranges);
+    json_put_int(w, "chunks", f->chunks);
+    put_bytes(w, "bytes", f->bytes);
+    json_put_string(w, "why", f->why);
+    json_end(w);
+}
+
+/* Only of a plan that is about other zones. */
+static void put_zone_change(struct json_writer *w, const plan *p)
+{
+    if (!changes_have(p->whatif, CHANGE_ZONES))
+        return;
+    json_key(w, "zoneChange");
+    json_object(w, false);
+    json_key(w, "moves");
+    json_array(w, false);
+    for (guint i = 0; i < p->zone_moves->len; i++) {
+        const struct plan_zone_move *m = &g_array_index(p->zone_moves, struct plan_zone_move, i);
+        json_object(w, true);
+        put_zone(w, p, m->zone);
+        put_shard(w, "shard", p, m->shard);
+        json_put_int(w, "migrationsOut", m->n_out);
+        json_put_int(w, "bytesOut", m->bytes_out);
+        json_put_int(w, "migrationsIn", m->n_in);
+        json_put_int(w, "bytesIn", m->bytes_in);
+        json_end(w);
+    }
+    json_end(w);
+    json_key(w, "impossible");
+    json_array(w, false);
+    for (guint i = 0; i < p->zone_faults->len; i++)
+        write_zone_fault(w, p, &g_array_index(p->zone_faults, struct plan_zone_fault, i));
+    json_end(w);
+    json_end(w);
+}
+
 static void put_warnings(struct json_writer *w, const plan *p)
 {
     json_key(w, "warnings");
@@ -248,6 +317,8 @@ void report_json(const plan *p, const struct report_source *src, GString *out)
         write_round(&w, p, &g_array_index(p->rounds, struct plan_round, i));
     json_end(&w);
     put_summary(&w, p);
+    put_peaks(&w, p);
+    put_zone_change(&w, p);
     put_warnings(&w, p);
     advice_json(&w, p->cl, p->advice);
     json_end(&w);

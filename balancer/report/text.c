@@ -102,6 +102,8 @@ void report_text(const plan *p, const struct report_source *src, const struct re
         return;
     warnings(&pg, p);
     parts_collections(&pg, p);
+    parts_zone_change(&pg, p);
+    parts_space(&pg, p);
     parts_splits(&pg, p);
     parts_migrations(&pg, p);
     parts_blocked(&pg, p);

@@ -23,6 +23,8 @@ void parts_more(struct page *pg, unsigned indent, int64_t n, const char *thing);
 void parts_more_of(struct page *pg, unsigned indent, int64_t n, const char *things);
 
 void parts_collections(struct page *pg, const plan *p); /* tables, then what is balanced or left out */
+void parts_space(struct page *pg, const plan *p);       /* what shards hold at the peak */
+void parts_zone_change(struct page *pg, const plan *p); /* its preview */
 void parts_splits(struct page *pg, const plan *p);
 void parts_migrations(struct page *pg, const plan *p);
 void parts_blocked(struct page *pg, const plan *p);

@@ -62,9 +62,17 @@ def matching(pattern):
 # Record: (what the contract asks for, what may stand there besides).
 PLAN = ({"schemaVersion": one_of(1), "planId": matching("[0-9a-f]{16,64}"), "tool": document,
          "generatedAt": matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "source": document, "policy": document,
-         "collections": array, "rounds": array, "summary": document, "warnings": array}, {"whatIf": array, "advice": array})
+         "collections": array, "rounds": array, "summary": document, "warnings": array},
+        {"whatIf": array, "peak": array, "zoneChange": document, "advice": array})
 CHANGE = ({"kind": one_of("drain", "addShard", "weight", "zones")},
           {"shard": text, "zones": texts, "weight": number, "file": text, "collections": texts, "shards": texts})
+PEAK = ({"shard": text, "bytes": count, "orphanBytes": maybe(count), "bytesIn": count, "bytesOut": count, "peakBytes": count,
+         "promptPeakBytes": count, "bytesAfter": count, "limitBytes": maybe(count), "sizesAssumed": boolean}, {})
+ZONE_CHANGE = ({"moves": array, "impossible": array}, {})
+ZONE_MOVE = ({"zone": maybe(text), "shard": text, "migrationsOut": count, "bytesOut": count, "migrationsIn": count,
+              "bytesIn": count}, {})
+ZONE_FAULT = ({"ns": text, "zone": text, "reason": one_of("zoneWithoutShard", "noEligibleShard"), "ranges": count, "chunks": count,
+               "bytes": maybe(count), "why": text}, {})
 TOOL = ({"name": one_of("evenkeel"), "version": matching(r"\d+\.\d+\.\d+.*")}, {})
 SOURCE = ({"kind": one_of("snapshot", "dump", "cluster"), "name": text, "serverVersion": maybe(text)}, {})
 POLICY = ({"name": one_of("count", "size", "optimal"), "unit": one_of("chunks", "bytes")}, {})
@@ -133,6 +141,10 @@ class Checker:
         self.record(plan["source"], SOURCE, "source")
         self.record(plan["policy"], POLICY, "policy")
         self.records(plan.get("whatIf", []), CHANGE, "whatIf")
+        self.records(plan.get("peak", []), PEAK, "peak")
+        if "zoneChange" in plan and self.record(plan["zoneChange"], ZONE_CHANGE, "zoneChange"):
+            self.records(plan["zoneChange"]["moves"], ZONE_MOVE, "zoneChange.moves")
+            self.records(plan["zoneChange"]["impossible"], ZONE_FAULT, "zoneChange.impossible")
         if self.records(plan["collections"], COLLECTION, "collections"):
             for c in plan["collections"]:
                 self.records(c["shards"], SHARD, f"collection {c['ns']}, shards")
@@ -196,6 +208,20 @@ class Checker:
         self.expect(summary["lowerBound"]["rounds"] <= summary["rounds"], "summary.lowerBound",
                     "more rounds than the plan has")
 
+    def peaks(self, plan):
+        """Each is what is there, what was there and is not deleted, and what comes; what comes has left elsewhere."""
+        for p in plan.get("peak", []):
+            where = f"peak of {p['shard']}"
+            start = p["bytes"] + (p["orphanBytes"] or 0)
+            self.expect(p["peakBytes"] == start + p["bytesIn"], where, "peakBytes is not the sum")
+            self.expect(start <= p["promptPeakBytes"] <= p["peakBytes"], where, "promptPeakBytes is out of bounds")
+            self.expect(p["bytesAfter"] == p["bytes"] + p["bytesIn"] - p["bytesOut"], where, "bytesAfter is not the sum")
+        migrations = [m for r in plan["rounds"] for m in r["migrations"]]
+        for key, end in (("bytesIn", "to"), ("bytesOut", "from")):
+            for p in plan.get("peak", []):
+                self.expect(p[key] == sum(m["bytes"] or 0 for m in migrations if m[end] == p["shard"]),
+                            f"peak of {p['shard']}", f"{key} is not what the migrations move")
+
     def collection(self, c, plan):
         """What stays, comes and goes adds up."""
         where = f"collection {c['ns']}"
@@ -227,6 +253,7 @@ def faults(plan):
     checker.expect(len(collections) == len(plan["collections"]), "collections", "one is listed twice")
     checker.rounds(plan, collections)
     checker.totals(plan)
+    checker.peaks(plan)
     for c in plan["collections"]:
         checker.collection(c, plan)
     return checker.faults

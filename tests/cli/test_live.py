@@ -65,10 +65,12 @@ def has_sandbox():
 
 
 def decided(plan):
-    """What a plan says but for where and when it was read."""
+    """What a plan says but for where and when it was read, and that a cluster tells of orphans where a file may not."""
     plan = json.loads(plan)
     for key in ("planId", "generatedAt", "source"):
         plan.pop(key)
+    for peak in plan["peak"]:
+        peak["orphanBytes"] = peak["orphanBytes"] or 0
     return plan
 
 

@@ -161,6 +161,65 @@ class Reports(WhatIfCase):
         self.refused(64, *args, "--drain", "shard1", says="'shard1' is the one that is asked about")
 
 
+class ZoneChange(WhatIfCase):
+    """The preview: what moves by zone and shard, what becomes impossible, who becomes too full."""
+
+    def setUp(self):
+        super().setUp()
+        self.zones = self.write("zones.json", {
+            "tags": [tag("shop.users", "userId", 0, 200, "EU"), tag("shop.users", "userId", 200, 800, "\x1b[1mASIA")],
+            "shards": [{"_id": "shard1", "tags": ["EU"]}]})
+
+    def test_moves_by_zone_and_shard(self):
+        change = self.plan("--zones", self.zones)
+        totals = {}
+        for m in migrations(change):
+            for shard, key in ((m["from"], "Out"), (m["to"], "In")):
+                row = totals.setdefault((m["zone"], shard), {"migrationsOut": 0, "bytesOut": 0, "migrationsIn": 0, "bytesIn": 0})
+                row["migrations" + key] += 1
+                row["bytes" + key] += m["bytes"]
+        rows = change["zoneChange"]["moves"]
+        self.assertEqual({(r["zone"], r["shard"]): {k: r[k] for k in r if k not in ("zone", "shard")} for r in rows}, totals)
+        self.assertEqual([(r["zone"] or "~", r["shard"]) for r in rows], sorted((r["zone"] or "~", r["shard"]) for r in rows))
+
+    def test_impossible(self):
+        faults = self.plan("--zones", self.zones)["zoneChange"]["impossible"]
+        self.assertEqual([(f["zone"], f["reason"]) for f in faults], [("\x1b[1mASIA", "zoneWithoutShard")])
+        text = self.ok("plan", "--snapshot", snapshot("imbalanced"), "--until-balanced", "--zones", self.zones)
+        self.assertIn("The change of zones\n", text)
+        self.assertIn("impossible: no shard carries zone '\\x1B[1mASIA'", text)
+
+    def test_nothing_moves(self):
+        text = self.ok("plan", "--snapshot", snapshot("balanced"), "--zones", snapshot("balanced"))
+        self.assertIn("The change of zones\n  Nothing moves.\n", text)
+
+    def test_too_full(self):
+        config = self.write("c.yaml", "balancer:\n  shards:\n    shard1: {maxBytes: 4MiB}\n    shard2: {maxBytes: 9MiB}\n")
+        plan = self.plan("--zones", self.zones, "--config", config)
+        peaks = {p["shard"]: p for p in plan["peak"]}
+        self.assertEqual([peaks[f"shard{i}"]["limitBytes"] for i in range(3)], [None, 4 << 20, 9 << 20])
+        told = [w["message"] for w in plan["warnings"] if w["code"] == "shardTooFull"]
+        full = [s for s, p in peaks.items() if p["limitBytes"] is not None and p["peakBytes"] > p["limitBytes"] and p["bytesIn"]]
+        self.assertEqual(full, ["shard1"])
+        self.assertEqual(len(told), 1)
+        self.assertIn("shard 'shard1' comes to hold up to", told[0])
+
+    def test_orphans_are_counted(self):
+        document = json.loads(snapshot("imbalanced").read_text(encoding="utf-8"))
+        for ns, shards in document["sizes"].items():
+            for shard, size in shards.items():
+                shards[shard] = {"bytes": size if isinstance(size, int) else size["bytes"], "orphanBytes": 1000}
+        path = self.write("cluster.json", document)
+        plan = self.ok_json("plan", "--snapshot", path, "--until-balanced", "--format", "json")
+        self.assertEqual(plan_schema.faults(plan), [])
+        before = {p["shard"]: p for p in self.plan()["peak"]}
+        for p in plan["peak"]:
+            n = sum(p["shard"] in shards for shards in document["sizes"].values())
+            self.assertEqual(p["orphanBytes"], 1000 * n or None)
+            self.assertEqual(p["peakBytes"], before[p["shard"]]["peakBytes"] + 1000 * n)
+        self.assertIn("ORPHANS", self.ok("plan", "--snapshot", path, "--until-balanced", env={"COLUMNS": "200"}))
+
+
 class Refusals(WhatIfCase):
     def test_options(self):
         rows = [("--drain", "shard11", "--drain: no shard 'shard11' in this cluster; did you mean 'shard1'?"),

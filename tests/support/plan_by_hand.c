@@ -45,6 +45,9 @@ hand *hand_new(const char *version, const char *policy, uint16_t n_shards)
         .migrations = g_array_new(FALSE, TRUE, sizeof(struct plan_migration)),
         .advice = g_array_new(FALSE, TRUE, sizeof(struct plan_advice)),
         .blocked = g_array_new(FALSE, TRUE, sizeof(struct plan_blocked)),
+        .peaks = g_array_new(FALSE, TRUE, sizeof(struct plan_peak)),
+        .zone_moves = g_array_new(FALSE, TRUE, sizeof(struct plan_zone_move)),
+        .zone_faults = g_array_new(FALSE, TRUE, sizeof(struct plan_zone_fault)),
         .warnings = g_array_new(FALSE, TRUE, sizeof(struct warning)),
         .summary = {.complete = true},
     };

@@ -120,9 +120,9 @@ static void test_schema(void **state)
     (void)state;
     g_autoptr(hand) h = full_plan();
     bson_t *doc = report_of(h);
-    check_keys(
-        doc, "",
-        "schemaVersion planId tool generatedAt source policy collections rounds summary warnings advice");
+    check_keys(doc, "",
+               "schemaVersion planId tool generatedAt source policy collections rounds summary peak warnings "
+               "advice");
     check_keys(doc, "tool", "name version");
     check_keys(doc, "source", "kind name serverVersion");
     check_keys(doc, "policy", "name unit");
