@@ -44,9 +44,9 @@ static void grid_init(struct grid *g, const flat_cluster *f, const struct flat_c
     *g = (struct grid){.f = f, .n = f->n_shards};
     g->cell = g_new0(int64_t, (size_t)SLOTS * g->n);
     g->fixed = g_new0(int64_t, g->n);
-    for (uint32_t i = 0; i < f->n_colls; i++)
-        if (c == NULL || c->key == f->colls[i].key)
-            add_collection(g, &f->colls[i]);
+    uint32_t first = c == NULL ? 0 : (uint32_t)(c - f->colls), end = c == NULL ? f->n_colls : first + 1;
+    for (uint32_t i = first; i < end; i++)
+        add_collection(g, &f->colls[i]);
 }
 
 static void grid_clear(struct grid *g)
@@ -427,9 +427,9 @@ void even_degrees(const flat_cluster *f, const struct flat_coll *c, const int64_
                       .load = g_new0(int64_t, f->n_shards)};
     for (uint16_t s = 0; s < f->n_shards; s++)
         t.mine[s] = g_array_new(FALSE, FALSE, sizeof(int64_t));
-    for (uint32_t i = 0; i < f->n_colls; i++)
-        if (c == NULL || c == &f->colls[i])
-            add_takes(f, &f->colls[i], largest, &t);
+    uint32_t first = c == NULL ? 0 : (uint32_t)(c - f->colls), end = c == NULL ? f->n_colls : first + 1;
+    for (uint32_t i = first; i < end; i++)
+        add_takes(f, &f->colls[i], largest, &t);
     g_array_sort(t.all, larger_first);
     for (uint16_t s = 0; s < f->n_shards; s++) {
         g_array_sort(t.mine[s], larger_first);
