@@ -51,14 +51,14 @@ struct search {
     const flat_cluster *f;
     const struct flat_coll *c;
     const int64_t *low, *high;
-    int64_t load[SHARDS_MAX], got[SHARDS_MAX];
+    int64_t load[SHARDS_MAX], got[SHARDS_MAX], room[SHARDS_MAX];
     struct brute_end best;
 };
 
 static void try_end(struct search *t, struct brute_end end)
 {
     for (uint16_t s = 0; s < t->f->n_shards; s++)
-        if (t->f->shards[s].max_bytes > 0 && t->got[s] > 0 && t->load[s] > t->f->shards[s].max_bytes)
+        if (t->got[s] > 0 && t->got[s] > t->room[s])
             return;
     end.off = off_band(t->load, t->low, t->high, t->f->n_shards);
     if (brute_compare(&end, &t->best) < 0)
@@ -92,6 +92,9 @@ struct brute_end brute_best(const flat_cluster *f, const int64_t *low, const int
     struct search t = {
         .f = f, .c = &f->colls[0], .low = low, .high = high, .best = {INT64_MAX, INT64_MAX, INT64_MAX}};
     g_assert(f->n_shards <= SHARDS_MAX && f->n_colls == 1);
+    flat_loads(f, NULL, t.room);
+    for (uint16_t s = 0; s < f->n_shards; s++)
+        t.room[s] = f->shards[s].max_bytes == 0 ? INT64_MAX : MAX(f->shards[s].max_bytes - t.room[s], 0);
     try_chunk(&t, 0, (struct brute_end){0});
     return t.best;
 }

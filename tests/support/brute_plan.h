@@ -20,6 +20,6 @@ int brute_compare(const struct brute_end *a, const struct brute_end *b);
 struct brute_end brute_end_of(const flat_cluster *start, const flat_cluster *f, const int64_t *low,
                               const int64_t *high);
 
-/* The best end from `f` with whole chunks; a chunk stays or goes to any shard that may receive it, and a
- * shard that gets something ends within its maxBytes. */
+/* The best end from `f` with whole chunks; a chunk stays or goes to any shard that may receive it, and no
+ * shard gets more than it has room for now: what leaves it is deleted later. */
 struct brute_end brute_best(const flat_cluster *f, const int64_t *low, const int64_t *high);

@@ -31,6 +31,7 @@ static void add_bytes(struct grid *g, uint8_t zone, bool jumbo, uint16_t shard, 
 
 static void add_collection(struct grid *g, const struct flat_coll *c)
 {
+    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): an element of an array
     for (uint32_t i = 0; i < c->n; i++)
         add_bytes(g, c->zone[i], (c->flags[i] & FLAT_JUMBO) != 0, c->shard[i], c->bytes[i]);
     for (guint i = 0; i < c->pieces->len; i++) {
@@ -398,48 +399,49 @@ static uint32_t count_largest(const GArray *sorted, int64_t bytes)
 /* What one migration at a time can take: `all` of it, and of each shard what may stay there. */
 struct takes {
     GArray *all, **mine;
-    uint32_t *foul;
     int64_t *load; /* per shard, without what is foul */
 };
 
-static void add_takes(const flat_cluster *f, const struct flat_coll *c, int64_t largest, struct takes *t)
+static void add_takes(const flat_cluster *f, const struct flat_coll *c, int64_t largest, struct takes *t,
+                      struct even_work *work)
 {
     for (uint32_t i = 0; i < c->n; i++) {
         uint16_t s = c->shard[i];
         bool jumbo = (c->flags[i] & FLAT_JUMBO) != 0, foul = !jumbo && !flat_may_hold(f, s, c->zone[i]);
         t->load[s] += foul ? 0 : c->bytes[i];
+        work[s].bytes += foul ? c->bytes[i] : 0;
         for (int64_t left = c->bytes[i]; left > 0 && !jumbo; left -= largest) {
             int64_t part = MIN(left, largest);
             g_array_append_val(t->all, part);
-            t->foul[s] += foul ? 1 : 0;
-            if (!foul)
+            if (foul)
+                work[s].migrations++;
+            else
                 g_array_append_val(t->mine[s], part);
         }
     }
 }
 
-void even_degrees(const flat_cluster *f, const struct flat_coll *c, const int64_t *low, const int64_t *high,
-                  int64_t largest, uint32_t *degree)
+void even_add_work(const flat_cluster *f, const struct flat_coll *c, const int64_t *low, const int64_t *high,
+                   int64_t largest, struct even_work *work)
 {
     struct takes t = {.all = g_array_new(FALSE, FALSE, sizeof(int64_t)),
                       .mine = g_new(GArray *, f->n_shards),
-                      .foul = g_new0(uint32_t, f->n_shards),
                       .load = g_new0(int64_t, f->n_shards)};
+    uint32_t first = c == NULL ? 0 : (uint32_t)(c - f->colls), end = c == NULL ? f->n_colls : first + 1;
     for (uint16_t s = 0; s < f->n_shards; s++)
         t.mine[s] = g_array_new(FALSE, FALSE, sizeof(int64_t));
-    uint32_t first = c == NULL ? 0 : (uint32_t)(c - f->colls), end = c == NULL ? f->n_colls : first + 1;
     for (uint32_t i = first; i < end; i++)
-        add_takes(f, &f->colls[i], largest, &t);
+        add_takes(f, &f->colls[i], largest, &t, work);
     g_array_sort(t.all, larger_first);
     for (uint16_t s = 0; s < f->n_shards; s++) {
+        int64_t out = MAX(t.load[s] - high[s], 0), in = MAX(low[s] - t.load[s], 0);
         g_array_sort(t.mine[s], larger_first);
-        degree[s] += t.foul[s] + count_largest(t.mine[s], t.load[s] - high[s]) +
-                     count_largest(t.all, low[s] - t.load[s]);
+        work[s].migrations += count_largest(t.mine[s], out) + count_largest(t.all, in);
+        work[s].bytes += out + in;
         g_array_unref(t.mine[s]);
     }
     g_array_unref(t.all);
     g_free(t.mine);
-    g_free(t.foul);
     g_free(t.load);
 }
 

@@ -24,11 +24,17 @@ struct even_least {
 struct even_least even_least(const flat_cluster *f, const struct flat_coll *c, const int64_t *low,
                              const int64_t *high);
 
-/* Adds to `degree` the fewest migrations that each shard takes part in until it is within its band: what is
- * foul there goes, chunk by chunk, and the largest chunks that there are bring it there. `largest`: what one
- * migration takes at most. `c` NULL: of all collections. */
-void even_degrees(const flat_cluster *f, const struct flat_coll *c, const int64_t *low, const int64_t *high,
-                  int64_t largest, uint32_t *degree);
+/* What one shard must take part in. */
+struct even_work {
+    uint32_t migrations;
+    int64_t bytes;
+};
+
+/* Adds to each shard's `work` the fewest migrations, and the fewest bytes, that it takes part in until it is
+ * within its band: what is foul there goes, chunk by chunk, and the largest chunks that there are bring it
+ * there. `largest`: what one migration takes at most. `c` NULL: of all collections. */
+void even_add_work(const flat_cluster *f, const struct flat_coll *c, const int64_t *low, const int64_t *high,
+                   int64_t largest, struct even_work *work);
 
 /* The fewest rounds for just these migrations: the busiest shard, or a set of an odd number of shards that
  * can make only (n - 1) / 2 a round among themselves. */

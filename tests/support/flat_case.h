@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* flat_case.h - properties of plans over random flat clusters, seed by seed.
- * Owns: the loop. A failure prints the seed; EVENKEEL_TEST_SEED=N runs that one alone, with
- * EVENKEEL_TEST_SEEDS=M M of them from there; EVENKEEL_TEST_SAVE=FILE writes its cluster as a snapshot.
+ * Owns: the loop. A failure prints the first seed, with EVENKEEL_TEST_TELL=1 all of them;
+ * EVENKEEL_TEST_SEED=N runs that one alone, with EVENKEEL_TEST_SEEDS=M M of them from there;
+ * EVENKEEL_TEST_SAVE=FILE writes its cluster as a snapshot.
  * Never: judges a plan.
  */
 #pragma once
@@ -25,5 +26,6 @@ struct flat_case {
     flat_cluster *f;
 };
 
-/* Runs a property over the seeds: it gives NULL, or what is wrong (freed here), which fails the test. */
+/* Runs a property over the seeds: it gives NULL, or what is wrong (freed here); where any seed is
+ * wrong the test fails at the end. */
 void flat_for_seeds(uint32_t seeds, flat_cluster *(*make)(GRand *r), char *(*property)(struct flat_case *t));

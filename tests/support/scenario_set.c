@@ -171,12 +171,12 @@ static void fill_zoned(flat_cluster *f, struct flat_coll *c, uint32_t chunks, GR
 
 static flat_cluster *zoned_of(uint32_t chunks)
 {
-    flat_cluster *f = flat_new(100, MIN(50, chunks));
+    flat_cluster *f = flat_new(100, CLAMP(chunks / 20000, 2, 50));
     GRand *r = g_rand_new_with_seed(11);
     for (uint16_t s = 0; s < f->n_shards; s++)
         f->shards[s].zones = 1u << s % 4;
     for (uint32_t i = 0; i < f->n_colls; i++)
-        fill_zoned(f, &f->colls[i], chunks / f->n_colls, r);
+        fill_zoned(f, &f->colls[i], MAX(chunks / f->n_colls, 1), r);
     g_rand_free(r);
     return f;
 }
