@@ -132,17 +132,20 @@ static const struct argp argp = {
     .parser = parse,
     .doc = "Dry run: reads a cluster's metadata and prints what would move, why, how much, and how long it "
            "takes. Nothing is ever written to the cluster."
-           "\vFormats: text (default), json, commands (a mongosh script that does the same by hand)."
+           "\vFormats: text (default), json, html (one file to look at), commands (a mongosh script that "
+           "does the "
+           "same by hand)."
            "\n\nExamples:\n"
            "  evenkeel plan --snapshot cluster.json\n"
            "  evenkeel plan --dump dump/config --until-balanced --ns 'shop.*'\n"
            "  evenkeel plan --snapshot cluster.json.gz --format json -o plan.json\n"
+           "  evenkeel plan --snapshot cluster.json --until-balanced --format html -o plan.html\n"
            "  evenkeel plan --snapshot cluster.json --rounds 20 --max-time 6h\n"
            "  evenkeel plan --snapshot cluster.json --until-balanced --add-shard shard9:EU --drain shard2\n",
     .children = children,
 };
 
-static const char *const formats[] = {"text", "json", "commands", NULL};
+static const char *const formats[] = {"text", "json", "html", "commands", NULL};
 
 /* Options go before the configuration. */
 static void apply_options(const struct plan_args *in, struct plan_options *opt)
@@ -189,6 +192,8 @@ static bool report(const struct plan_args *in, const plan *p, const char *format
     g_autoptr(GString) out = g_string_new(NULL);
     if (strcmp(format, "json") == 0)
         report_json(p, src, out);
+    else if (strcmp(format, "html") == 0)
+        report_html(p, src, out);
     else if (strcmp(format, "commands") == 0)
         report_commands(p, src, out);
     else

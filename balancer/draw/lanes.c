@@ -158,8 +158,9 @@ void draw_lanes_titled(draw_lanes *l, const struct draw_span *span, const char *
     if (mark == NULL || b.end - b.x < MARKED)
         return;
     const int middle = (b.x + b.end) / 2;
-    putf(l->marks, "<text class=\"mark-text\" x=\"%d.%02d%%\" y=\"%d%%\">", middle / 100, middle % 100,
-         (b.y + b.bottom) / 2 / (int)MAX(l->n, 1U));
+    const int down = (b.y + b.bottom) * 50 / (int)MAX(l->n, 1U);
+    putf(l->marks, "<text class=\"mark-text\" x=\"%d.%02d%%\" y=\"%d.%02d%%\">", middle / 100, middle % 100,
+         down / 100, down % 100);
     put_text(l->marks, mark);
     put(l->marks, "</text>");
 }

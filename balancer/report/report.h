@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* report.h - a plan as text, JSON, or a mongosh script.
+/* report.h - a plan as text, JSON, HTML, or a mongosh script.
  * Owns: wording of headings, tables, folding, colours, formats.
  * Never: recomputes what the plan says, or writes files. Names and keys come from outside: everything is
  * escaped for where it stands.
@@ -30,3 +30,5 @@ void report_text(const plan *p, const struct report_source *src, const struct re
                  GString *out);
 void report_json(const plan *p, const struct report_source *src, GString *out);
 void report_commands(const plan *p, const struct report_source *src, GString *out);
+/* One self-contained file: docs/report.md. Of a bounded length: long lists are folded, with counts. */
+void report_html(const plan *p, const struct report_source *src, GString *out);

@@ -42,7 +42,7 @@ _evenkeel_values() {
     plan:--snapshot) echo 'file' ;;
     plan:--uri) echo 'text' ;;
     plan:--config) echo 'file' ;;
-    plan:--format) echo 'words text json commands' ;;
+    plan:--format) echo 'words text json html commands' ;;
     plan:-o | plan:--output) echo 'file' ;;
     apply:--journal) echo 'file' ;;
     apply:--uri) echo 'text' ;;

@@ -52,7 +52,7 @@ complete -c evenkeel -n '__evenkeel_in plan' -l sizes -r -F -d 'Data sizes, {"db
 complete -c evenkeel -n '__evenkeel_in plan' -l snapshot -r -F -d 'A snapshot of the metadata, as Extended JSON or BSON, plain or gzip; \'-\' reads standard input'
 complete -c evenkeel -n '__evenkeel_in plan' -l uri -x -d 'A live cluster, by one of its mongos (default: EVENKEEL_URI, or the configuration\'s cluster.uri)'
 complete -c evenkeel -n '__evenkeel_in plan' -l config -r -F -d 'Read this configuration (default: /etc/evenkeel/evenkeel.yaml when it exists)'
-complete -c evenkeel -n '__evenkeel_in plan' -l format -x -a 'text json commands' -d 'How the result is written'
+complete -c evenkeel -n '__evenkeel_in plan' -l format -x -a 'text json html commands' -d 'How the result is written'
 complete -c evenkeel -n '__evenkeel_in plan' -l no-color -d 'No colours, on a terminal either'
 complete -c evenkeel -n '__evenkeel_in plan' -l output -s o -r -F -d 'Write the result to FILE, which is replaced only by a complete one'
 complete -c evenkeel -n '__evenkeel_in plan' -l quiet -d 'Print the essential only'

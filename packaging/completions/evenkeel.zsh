@@ -53,7 +53,7 @@ _evenkeel() {
         '--snapshot=[A snapshot of the metadata, as Extended JSON or BSON, plain or gzip; '\''-'\'' reads standard input]:FILE:_files' \
         '--uri=[A live cluster, by one of its mongos (default\: EVENKEEL_URI, or the configuration'\''s cluster.uri)]:URI: ' \
         '--config=[Read this configuration (default\: /etc/evenkeel/evenkeel.yaml when it exists)]:FILE:_files' \
-        '--format=[How the result is written]:FORMAT:(text json commands)' \
+        '--format=[How the result is written]:FORMAT:(text json html commands)' \
         '--no-color[No colours, on a terminal either]' \
         '(-o --output)-o+[Write the result to FILE, which is replaced only by a complete one]:FILE:_files' \
         '(-o --output)--output=[Write the result to FILE, which is replaced only by a complete one]:FILE:_files' \

@@ -83,7 +83,7 @@ class Bash(unittest.TestCase):
 
     def test_values(self):
         for line, want in (("plan --policy ", {"auto", "count", "size"}), ("plan --policy c", {"count"}), ("plan --policy=si", {"size"}),
-                           ("plan --format=", {"text", "json", "commands"}), ("history --state unk", {"unknown"}),
+                           ("plan --format=", {"text", "json", "html", "commands"}), ("history --state unk", {"unknown"}),
                            ("zones ", {"show", "check"}), ("zones --all c", {"check"}), ("zones --ns x s", {"show"}), ("config ", {"check"}),
                            ("plan --rounds ", set()), ("nosuch -", set()), ("nosuch ", set())):
             self.assertEqual(self.complete("evenkeel " + line), want, line)

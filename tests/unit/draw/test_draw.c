@@ -173,7 +173,7 @@ static void marks_links_ticks_labels(void **state)
     g_autoptr(GString) out = drawn(l);
     check_has(out, "<rect class=\"z3\" x=\"2500\" y=\"10\" width=\"5000\" height=\"80\"><title>from "
                    "&lt;a&gt;</title></rect>");
-    check_has(out, "<text class=\"mark-text\" x=\"50.00%\" y=\"12%\">D</text>");
+    check_has(out, "<text class=\"mark-text\" x=\"50.00%\" y=\"12.50%\">D</text>");
     check_has_not(out, ">E<");
     check_has_not(out, "nothing");
     check_has(out, "d=\"M5000 150V350\"/><path class=\"dot \" d=\"M5000 350h0\"/>");
