@@ -38,7 +38,7 @@ struct map {
     double whole;
     uint32_t n_runs, n_moved;
     double *moved, *held; /* per shard */
-    bool zones, by_bytes;
+    bool zones;
     /* Lanes. */
     uint32_t n_lanes, others;
     uint16_t *lane; /* per shard */
@@ -305,7 +305,7 @@ static void draw_zones(struct map *m, const keyspace *k)
     }
 }
 
-static void put_legend(struct map *m, bool exact)
+static void put_legend(struct map *m, bool exact, bool bytes)
 {
     GString *out = m->h->out;
     guint shown = 0;
@@ -325,6 +325,7 @@ static void put_legend(struct map *m, bool exact)
             }
     if (shown > LEGEND)
         putf(out, "<li class=\"dim\">and %u more zones</li>", shown - LEGEND);
+    putf(out, "<li class=\"dim\">each chunk as wide as %s</li>", bytes ? "its data" : "the others");
     put(out, "</ul>\n");
 }
 
@@ -340,8 +341,7 @@ static void put_words(struct map *m, const keyspace *k, bool exact, guint number
     put(desc, m->n_moved == 1 ? " changes its shard" : "es change their shard");
     put(desc, exact ? "." : "; each column shows how much of it a shard keeps, gets and loses.");
     draw_lanes_tick(m->l, 0, "lowest key");
-    draw_lanes_tick(m->l, 1,
-                    keyspace_by_bytes(k) ? "highest key; widths are data" : "highest key; widths are chunks");
+    draw_lanes_tick(m->l, 1, "highest key");
     draw_lanes_put(m->h->out, m->l, id, title->str, desc->str);
 }
 
@@ -369,7 +369,7 @@ void put_map(struct html *h, const struct plan_collection *c, guint number)
     }
     draw_zones(&m, k);
     put(h->out, "<figure class=\"map\">");
-    put_legend(&m, exact);
+    put_legend(&m, exact, keyspace_by_bytes(k));
     put_words(&m, k, exact, number);
     put(h->out, "</figure>\n");
     draw_lanes_free(m.l);

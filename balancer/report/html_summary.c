@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the report says in short: headline, key figures, warnings; and at its end, what it rests on. */
 #include "balancer/report/html_private.h"
+#include "balancer/report/page.h"
 #include "balancer/report/words.h"
 #include "common/text.h"
 
@@ -89,6 +90,7 @@ void html_summary(struct html *h)
     words_imbalance(lead, s);
     words_blocked(lead, h->p);
     words_left(lead, s);
+    page_glue_units(lead);
     putf(h->out, "<section class=\"now %s\" aria-labelledby=\"headline\">\n<h1 id=\"headline\">%s</h1>\n",
          work    ? "busy"
          : stuck ? "warn"

@@ -2,6 +2,7 @@
 /* The schedule: a lane a shard, over time. What a shard gives away stands in the upper half of its lane, what
  * it takes in the lower. */
 #include "balancer/report/html_private.h"
+#include "balancer/report/page.h"
 #include "common/text.h"
 
 #include <math.h>
@@ -165,11 +166,14 @@ static char *note_of(const struct html *h)
         return g_string_free(note, FALSE);
     put(note, " <strong>");
     put_shard(note, h->p, h->when.critical);
-    put(note, "</strong> has the most to do: busy for ");
-    text_append_duration(note, h->when.busy[h->when.critical]);
-    put(note, " of ");
-    text_append_duration(note, h->when.length);
-    put(note, "; no schedule is shorter than that.");
+    put(note, "</strong>");
+    g_autoptr(GString) busy = g_string_new(" has the most to do: busy for ");
+    text_append_duration(busy, h->when.busy[h->when.critical]);
+    put(busy, " of ");
+    text_append_duration(busy, h->when.length);
+    put(busy, "; no schedule is shorter than that.");
+    page_glue_units(busy);
+    put(note, busy->str);
     return g_string_free(note, FALSE);
 }
 

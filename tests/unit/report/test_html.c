@@ -68,7 +68,7 @@ static void says_what_is_done(void **state)
 {
     static const char *const parts[] = {
         "<h1 id=\"headline\">3 migrations and 1 split in 1 round move 3.00 MiB</h1>",
-        "At least 2.00 MiB and 1 round are needed.",
+        "At least 2.00\xc2\xa0MiB and 1\xc2\xa0round are needed.",
         "at least 2.00 MiB; 50.0\xc2\xa0% above it",
         "about 1 min 20 s",
         "40 s to 3 min, from the cluster's own changelog",
@@ -114,7 +114,9 @@ static void nothing_to_do(void **state)
         const char *want;
     } rows[] = {{"balanced", PLAN_BALANCED, "<h1 id=\"headline\">Nothing to do</h1>"},
                 {"stuck", PLAN_IMBALANCED, "<h1 id=\"headline\">Nothing can be done</h1>"},
-                {"excluded", PLAN_EXCLUDED, "1 collection is left out."}};
+                {"excluded", PLAN_EXCLUDED,
+                 "1\xc2\xa0"
+                 "collection is left out."}};
     (void)state;
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(hand) h = hand_new(NULL, "count", 2);
