@@ -6,7 +6,7 @@
 void schedule_make(struct schedule *s, const plan *p)
 {
     const uint16_t n = p->cl->n_shards;
-    const struct estimate est = estimate_fit(p->cl);
+    g_autoptr(estimate) est = estimate_fit(p->cl);
     g_autofree double *free_at = g_new0(double, MAX(n, 1));
     s->begin = g_new0(double, MAX(p->migrations->len, 1U));
     s->end = g_new0(double, MAX(p->migrations->len, 1U));
@@ -15,7 +15,7 @@ void schedule_make(struct schedule *s, const plan *p)
     s->critical = SHARD_NONE;
     for (guint i = 0; i < p->migrations->len; i++) {
         const struct plan_migration *m = &g_array_index(p->migrations, struct plan_migration, i);
-        const double seconds = estimate_seconds(&est, m->bytes);
+        const double seconds = estimate_seconds(est, m->coll->number, m->from, m->to, m->bytes);
         s->begin[i] = MAX(free_at[m->from], free_at[m->to]);
         s->end[i] = s->begin[i] + seconds;
         free_at[m->from] = free_at[m->to] = s->end[i];
