@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* evenkeel plan: reads metadata, plans, and reports; the cluster is never written to. */
 #include "balancer/cli/cli.h"
+#include "balancer/cli/plan_compare.h"
 
 #include "balancer/report/report.h"
 #include "balancer/setup/planning.h"
@@ -16,6 +17,7 @@ enum {
     OPT_ROUNDS = 0x2000,
     OPT_UNTIL_BALANCED,
     OPT_POLICY,
+    OPT_COMPARE,
     OPT_MAX_MOVES,
     OPT_MAX_BYTES,
     OPT_MAX_TIME,
@@ -33,6 +35,7 @@ struct plan_args {
     bool until_balanced;
     bool has_policy;
     const struct policy *policy; /* NULL: auto */
+    struct compared compared;    /* --compare; n 0: not given */
     int64_t max_moves, max_bytes, max_ms;
     bool has_seed;
     int64_t seed;
@@ -47,6 +50,8 @@ static const struct argp_option options[] = {
      "auto (by server version, the default), count (chunks, as MongoDB up to 6.0.2), size (bytes, as MongoDB "
      "from 6.0.3)",
      0},
+    {"compare", OPT_COMPARE, "A,B[,...]", 0,
+     "Plan with each of these policies, and print the plans side by side", 0},
     {"time-series", OPT_TIME_SERIES, "HOW", 0,
      "exclude time-series collections (the default), or spread them even(ly)", 0},
     {"seed", OPT_SEED, "N", 0, "Settle ties in an order drawn from N instead of the input's", 0},
@@ -82,6 +87,8 @@ static error_t parse_valued(int key, const char *arg, struct plan_args *in)
     case OPT_POLICY:
         in->has_policy = true;
         return check(cli_parse_policy(arg, &in->policy, err), in, "--policy");
+    case OPT_COMPARE:
+        return check(compared_parse(arg, &in->compared, err), in, "--compare");
     case OPT_TIME_SERIES:
         return check(parse_time_series(arg, in, err), in, "--time-series");
     case OPT_SEED:
@@ -140,6 +147,7 @@ static const struct argp argp = {
            "  evenkeel plan --dump dump/config --until-balanced --ns 'shop.*'\n"
            "  evenkeel plan --snapshot cluster.json.gz --format json -o plan.json\n"
            "  evenkeel plan --snapshot cluster.json --until-balanced --format html -o plan.html\n"
+           "  evenkeel plan --snapshot cluster.json --until-balanced --compare count,size\n"
            "  evenkeel plan --snapshot cluster.json --rounds 20 --max-time 6h\n"
            "  evenkeel plan --snapshot cluster.json --until-balanced --add-shard shard9:EU --drain shard2\n",
     .children = children,
@@ -182,13 +190,18 @@ static void tell_effort(const cluster *cl, const gint64 marks[3])
         cl->n_shards, cl->n_collections, count, reading, planning, memory);
 }
 
+static struct report_style style_of(const struct plan_args *in)
+{
+    return (struct report_style){.color = cli_color(&in->common),
+                                 .width = cli_width(&in->common),
+                                 .all = in->all,
+                                 .quiet = in->common.quiet};
+}
+
 static bool report(const struct plan_args *in, const plan *p, const char *format,
                    const struct report_source *src, struct err *err)
 {
-    const struct report_style style = {.color = cli_color(&in->common),
-                                       .width = cli_width(&in->common),
-                                       .all = in->all,
-                                       .quiet = in->common.quiet};
+    const struct report_style style = style_of(in);
     g_autoptr(GString) out = g_string_new(NULL);
     if (strcmp(format, "json") == 0)
         report_json(p, src, out);
@@ -199,6 +212,16 @@ static bool report(const struct plan_args *in, const plan *p, const char *format
     else
         report_text(p, src, &style, out);
     return cli_write(&in->common, out, err);
+}
+
+static bool compare(const struct plan_args *in, const cluster *cl, const struct plan_options *opt,
+                    const char *format, struct report_source *src, bool *ret_changes, struct err *err)
+{
+    const struct report_style style = style_of(in);
+    g_autoptr(GString) out = g_string_new(NULL);
+    src->generated_ms = g_get_real_time() / 1000;
+    return compared_report(&in->compared, cl, opt, src, &style, format, out, ret_changes, err) &&
+           cli_write(&in->common, out, err);
 }
 
 /* Reads, plans, reports; *ret_changes: whether there is anything to do. */
@@ -213,6 +236,8 @@ static bool plan_and_report(const struct plan_args *in, struct planning *plannin
         return false;
     marks[1] = g_get_monotonic_time();
     planning_change(planning, in->source.whatif);
+    if (in->compared.n > 0)
+        return compare(in, cl, &planning->opt, format, &src, ret_changes, err);
     if (!plan_make(cl, &planning->opt, &p, err))
         return false;
     marks[2] = g_get_monotonic_time();
@@ -228,9 +253,16 @@ static int run(struct plan_args *in, struct err *err)
     g_autoptr(config) cfg = NULL;
     struct planning planning = {0};
     bool changes = false;
-    const char *format = cli_format(&in->common, formats, err);
-    if (format == NULL)
+    if (in->compared.n > 0 && in->has_policy) {
+        err_set(err, ERR_USAGE, "--policy and --compare exclude each other; name the policy in --compare");
         return 0;
+    }
+    const char *format = cli_format(&in->common, in->compared.n > 0 ? compared_formats : formats, err);
+    if (format == NULL) {
+        if (in->compared.n > 0)
+            err_wrap(err, "--compare");
+        return 0;
+    }
     if (in->rounds != 0 && in->until_balanced) {
         err_set(err, ERR_USAGE, "--rounds and --until-balanced exclude each other; give one");
         return 0;
@@ -251,6 +283,7 @@ int cmd_plan(int argc, char **argv, struct err *err)
 {
     struct plan_args in = {.common = {.err = err}, .source = {.err = err}};
     int code = cli_parse(&argp, argc, argv, &in, err) ? run(&in, err) : 0;
+    compared_clear(&in.compared);
     cli_common_clear(&in.common);
     cli_source_clear(&in.source);
     return code;

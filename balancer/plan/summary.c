@@ -30,8 +30,7 @@ static void share_out(const struct projection *pr, const struct coll_projection 
     }
 }
 
-/* The largest load over its target, less 1. A shard that should hold nothing is measured against the mean. */
-static double imbalance(const int64_t *load, const int64_t *target, uint16_t n, uint32_t staying)
+double summary_imbalance(const int64_t *load, const int64_t *target, uint16_t n, uint32_t staying)
 {
     double total = 0, worst = 0;
     for (uint16_t s = 0; s < n; s++)
@@ -155,8 +154,8 @@ static void fill_collection(struct projection *pr, struct coll_projection *c, st
         const int64_t *before = chunks ? c->before_chunks : c->before_bytes;
         const int64_t *after = chunks ? c->place->shard_chunks : c->place->shard_bytes;
         const int64_t *target = chunks ? target_chunks : target_bytes;
-        out.imbalance_before = imbalance(before, target, n, count_staying(pr));
-        out.imbalance_after = imbalance(after, target, n, count_staying(pr));
+        out.imbalance_before = summary_imbalance(before, target, n, count_staying(pr));
+        out.imbalance_after = summary_imbalance(after, target, n, count_staying(pr));
         add_totals(pr, totals, before, after, target);
     }
     fill_shards(pr, c, &out, target_chunks, target_bytes);
@@ -193,8 +192,8 @@ void summary_fill(struct projection *pr)
     struct totals t = {g_new0(int64_t, n), g_new0(int64_t, n), g_new0(int64_t, n)};
     for (uint32_t i = 0; i < pr->cl->n_collections; i++)
         fill_collection(pr, &pr->colls[i], &t);
-    s->imbalance_before = imbalance(t.before, t.target, n, count_staying(pr));
-    s->imbalance_after = imbalance(t.after, t.target, n, count_staying(pr));
+    s->imbalance_before = summary_imbalance(t.before, t.target, n, count_staying(pr));
+    s->imbalance_after = summary_imbalance(t.after, t.target, n, count_staying(pr));
     g_free(t.before);
     g_free(t.after);
     g_free(t.target);

@@ -9,6 +9,10 @@
 /* Fills plan->collections and the figures of plan->summary that follow from them. */
 void summary_fill(struct projection *pr);
 
+/* The largest load over its target, less 1; 0 at least. A shard that should hold nothing is measured against
+ * the mean of the `staying` shards. */
+double summary_imbalance(const int64_t *load, const int64_t *target, uint16_t n, uint32_t staying);
+
 /* Finds what cannot move, however long one waits: jumbo chunks, zones without a shard that may receive,
  * excluded collections on draining shards. Fills plan->blocked. */
 void blocked_fill(struct projection *pr);

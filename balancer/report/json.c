@@ -4,6 +4,7 @@
  * and a plan of a million migrations stays small. */
 #include "balancer/key/show.h"
 #include "balancer/report/advice_out.h"
+#include "balancer/report/json_parts.h"
 #include "balancer/report/report.h"
 #include "balancer/report/whatif.h"
 #include "common/json_writer.h"
@@ -43,9 +44,16 @@ static void put_shard(struct json_writer *w, const char *key, const plan *p, uin
 
 static void put_head(struct json_writer *w, const plan *p, const struct report_source *src)
 {
-    g_autofree char *when = text_iso8601(src->generated_ms);
     json_put_int(w, "schemaVersion", SCHEMA_VERSION);
     json_put_string(w, "planId", p->id);
+    json_put_origin(w, p->cl, src);
+    json_put_policy(w, p->policy);
+    whatif_json(w, p->whatif);
+}
+
+void json_put_origin(struct json_writer *w, const cluster *cl, const struct report_source *src)
+{
+    g_autofree char *when = text_iso8601(src->generated_ms);
     json_key(w, "tool");
     json_object(w, true);
     json_put_string(w, "name", "evenkeel");
@@ -56,14 +64,17 @@ static void put_head(struct json_writer *w, const plan *p, const struct report_s
     json_object(w, true);
     json_put_string(w, "kind", src->kind);
     json_put_string(w, "name", src->name);
-    json_put_string(w, "serverVersion", p->cl->server_version);
+    json_put_string(w, "serverVersion", cl->server_version);
     json_end(w);
+}
+
+void json_put_policy(struct json_writer *w, const struct policy *policy)
+{
     json_key(w, "policy");
     json_object(w, true);
-    json_put_string(w, "name", p->policy->name);
-    json_put_string(w, "unit", p->policy->unit == LOAD_CHUNKS ? "chunks" : "bytes");
+    json_put_string(w, "name", policy->name);
+    json_put_string(w, "unit", policy->unit == LOAD_CHUNKS ? "chunks" : "bytes");
     json_end(w);
-    whatif_json(w, p->whatif);
 }
 
 static void write_shard(struct json_writer *w, const plan *p, const struct plan_shard *s)
@@ -190,7 +201,7 @@ static void put_time(struct json_writer *w, const struct plan_time *t)
     json_end(w);
 }
 
-static void put_summary(struct json_writer *w, const plan *p)
+void json_put_summary(struct json_writer *w, const plan *p)
 {
     const struct plan_summary *s = &p->summary;
     json_key(w, "summary");
@@ -285,7 +296,7 @@ static void put_zone_change(struct json_writer *w, const plan *p)
     json_end(w);
 }
 
-static void put_warnings(struct json_writer *w, const plan *p)
+void json_put_warnings(struct json_writer *w, const plan *p)
 {
     json_key(w, "warnings");
     json_array(w, false);
@@ -316,10 +327,10 @@ void report_json(const plan *p, const struct report_source *src, GString *out)
     for (guint i = 0; i < p->rounds->len; i++)
         write_round(&w, p, &g_array_index(p->rounds, struct plan_round, i));
     json_end(&w);
-    put_summary(&w, p);
+    json_put_summary(&w, p);
     put_peaks(&w, p);
     put_zone_change(&w, p);
-    put_warnings(&w, p);
+    json_put_warnings(&w, p);
     advice_json(&w, p->cl, p->advice);
     json_end(&w);
     g_string_append_c(out, '\n');

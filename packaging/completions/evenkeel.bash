@@ -3,7 +3,7 @@
 
 _evenkeel_options() {
     case $1 in
-    plan) echo '--policy --rounds --seed --time-series --until-balanced --max-bytes --max-moves --max-time --all --detailed-exitcode --add-shard --drain --weight --zones --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
+    plan) echo '--compare --policy --rounds --seed --time-series --until-balanced --max-bytes --max-moves --max-time --all --detailed-exitcode --add-shard --drain --weight --zones --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
     apply) echo '--refresh --dry-run --journal --uri --yes --max-bytes --max-moves --max-time --ns --all --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
     round) echo '--ignore-window --policy --reason --socket --standalone --wait --dry-run --journal --uri --yes --max-bytes --max-moves --max-time --ns --all --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
     explain) echo '--chunk --shard --policy --time-series --add-shard --drain --weight --zones --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
@@ -25,6 +25,7 @@ _evenkeel_options() {
 # What follows an option: words ..., file, dir, text; nothing where it takes no value.
 _evenkeel_values() {
     case $1 in
+    plan:--compare) echo 'text' ;;
     plan:--policy) echo 'words auto count size' ;;
     plan:--rounds) echo 'text' ;;
     plan:--seed) echo 'text' ;;

@@ -32,6 +32,7 @@ complete -c evenkeel -n __evenkeel_needs_command -a hash -d 'the hashed shard ke
 complete -c evenkeel -n __evenkeel_needs_command -a config -d 'validate a configuration file'
 complete -c evenkeel -n '__evenkeel_in help' -a 'plan apply round explain drain zones route history snapshot run status pause resume sandbox hash config'
 
+complete -c evenkeel -n '__evenkeel_in plan' -l compare -x -d 'Plan with each of these policies, and print the plans side by side'
 complete -c evenkeel -n '__evenkeel_in plan' -l policy -x -a 'auto count size' -d 'auto (by server version, the default), count (chunks, as MongoDB up to 6.0.2), size (bytes, as MongoDB from 6.0.3)'
 complete -c evenkeel -n '__evenkeel_in plan' -l rounds -x -d 'Project N rounds ahead (default 1)'
 complete -c evenkeel -n '__evenkeel_in plan' -l seed -x -d 'Settle ties in an order drawn from N instead of the input\'s'

@@ -33,6 +33,7 @@ _evenkeel() {
   case $cmd in
   plan)
     _arguments -s -S \
+        '--compare=[Plan with each of these policies, and print the plans side by side]:A,B[,...]: ' \
         '--policy=[auto (by server version, the default), count (chunks, as MongoDB up to 6.0.2), size (bytes, as MongoDB from 6.0.3)]:NAME:(auto count size)' \
         '--rounds=[Project N rounds ahead (default 1)]:N: ' \
         '--seed=[Settle ties in an order drawn from N instead of the input'\''s]:N: ' \
