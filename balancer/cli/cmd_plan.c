@@ -273,7 +273,8 @@ static int run(struct plan_args *in, struct err *err)
     if (!planning_init(cfg, in->source.namespaces, &planning, err))
         return 0;
     apply_options(in, &planning.opt);
-    planning.opt.advice = strcmp(format, "json") == 0 || (strcmp(format, "text") == 0 && !in->common.quiet);
+    planning.opt.advice = strcmp(format, "json") == 0 || strcmp(format, "html") == 0 ||
+                          (strcmp(format, "text") == 0 && !in->common.quiet);
     bool done = plan_and_report(in, &planning, format, &changes, err);
     planning_clear(&planning);
     return done && changes && in->detailed_exitcode ? EXIT_CHANGES : 0;

@@ -51,6 +51,7 @@ static void put_nav(struct html *h)
         {"moves", "Migrations", p->migrations->len > 0},
         {"splits", "Splits", p->splits->len > 0},
         {"blocked", "Stays", p->blocked->len > 0},
+        {"advice", "Advice", p->advice->len > 0},
         {"facts", "Facts", true},
     };
     put(h->out, "<nav aria-label=\"Parts of this report\"><ul>");
@@ -93,14 +94,18 @@ void report_html(const plan *p, const struct report_source *src, GString *out)
     put_head(&h);
     put_top(&h);
     html_summary(&h);
+    html_whatif(&h);
     html_notes(&h);
+    html_zone_change(&h);
     html_shards(&h);
     html_collections(&h);
     html_details(&h);
     html_schedule(&h);
+    html_space(&h);
     html_moves(&h);
     html_splits(&h);
     html_blocked(&h);
+    html_advice(&h);
     html_facts(&h);
     put_foot(&h);
     moves_by_collection_clear(&h.moves);

@@ -24,8 +24,9 @@ enum {
     HTML_EXAMPLES = 3, /* of a group */
     HTML_SPLITS = 200,
     HTML_BLOCKED = 200,
-    HTML_NOTES = 200, /* warnings, advice */
-    HTML_BOUND = 80,  /* characters of a bound */
+    HTML_ADVICE_OPEN = 10, /* the others are folded */
+    HTML_NOTES = 200,      /* warnings, advice */
+    HTML_BOUND = 80,       /* characters of a bound */
 };
 
 /* Generated from html/ and draw.css: see embed.cmake. */
@@ -88,10 +89,14 @@ void put_shard_table(struct html *h, const char *caption, enum load_unit unit, G
 /* ---- the parts, in the order of the document ---- */
 
 void html_summary(struct html *h);
+void html_whatif(struct html *h);
 void html_notes(struct html *h);
+void html_zone_change(struct html *h);
+void html_advice(struct html *h);
 void html_shards(struct html *h);
 void html_collections(struct html *h);
 void html_details(struct html *h);
+void html_space(struct html *h);
 void html_schedule(struct html *h);
 void html_moves(struct html *h);
 void html_splits(struct html *h);

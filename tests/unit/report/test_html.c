@@ -105,6 +105,47 @@ static void says_what_is_done(void **state)
         check_has(html, parts[i]);
 }
 
+/* Space, advice, and what the plan takes for granted. */
+static void space_and_advice(void **state)
+{
+    static const char *const parts[] = {
+        "<h2 id=\"whatif-title\">What if</h2>",
+        "shard &apos;sh&lt;9&apos; is added",
+        "<h2 id=\"zone-change-title\">The change of zones</h2>",
+        "<span class=\"tag warn\">impossible</span> no shard carries &lt;Z&gt;",
+        "<span class=\"tag bad\">too full</span>",
+        "Prompt peak",
+        "<span class=\"tag busy\">someAdvice</span>",
+        "<strong>What to do:</strong> this &amp; that",
+        "<code>sh.one()\nsh.two(&lt;x&gt;)</code>",
+        "<details><summary>2 more</summary>",
+    };
+    (void)state;
+    g_autoptr(hand) h = hand_new("6.0.3", "size", 2);
+    g_autoptr(change_list) changes = changes_new();
+    assert_true(changes_add_shard(changes, "sh<9", NULL));
+    assert_true(changes_zones_file(changes, "zones.json", NULL));
+    hand_collection(h, "a.b", "{\"k\": 1}");
+    h->p.whatif = changes;
+    const struct plan_peak peaks[] = {{0, false, 100, 5, 50, 0, 155, 150, 120},
+                                      {1, false, 100, 0, 0, 50, 100, 100, SIZE_UNKNOWN}};
+    g_array_append_vals(h->p.peaks, peaks, 2);
+    const struct plan_zone_move move = {ZONE_NONE, 1, 1, 2, 3, 4};
+    g_array_append_val(h->p.zone_moves, move);
+    const struct plan_zone_fault fault = {.coll = hand_model(h, 0), .why = (char *)"no shard carries <Z>"};
+    g_array_append_val(h->p.zone_faults, fault);
+    for (int i = 0; i < 12; i++) {
+        const struct plan_advice a = {
+            "someAdvice",    hand_model(h, 0),      0,
+            (char *)"is so", (char *)"this & that", (char *)"sh.one()\nsh.two(<x>)"};
+        g_array_append_val(h->p.advice, a);
+    }
+    g_autoptr(GString) html = html_of(&h->p, &source);
+    html_check("space", html);
+    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++)
+        check_has(html, parts[i]);
+}
+
 /* Where there is nothing to do it says so, and leaves out what would be empty. */
 static void nothing_to_do(void **state)
 {
@@ -409,17 +450,12 @@ static void the_checker_bites(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(says_what_is_done),
-        cmocka_unit_test(nothing_to_do),
-        cmocka_unit_test(an_empty_cluster),
-        cmocka_unit_test(sizes_not_known),
-        cmocka_unit_test(hostile_names),
-        cmocka_unit_test(endless_names),
-        cmocka_unit_test(many_migrations_are_grouped),
-        cmocka_unit_test(long_lists_are_folded),
-        cmocka_unit_test(the_key_space_is_drawn),
-        cmocka_unit_test(a_hundred_thousand),
-        cmocka_unit_test(test_every_report_is_sound),
+        cmocka_unit_test(says_what_is_done),     cmocka_unit_test(space_and_advice),
+        cmocka_unit_test(nothing_to_do),         cmocka_unit_test(an_empty_cluster),
+        cmocka_unit_test(sizes_not_known),       cmocka_unit_test(hostile_names),
+        cmocka_unit_test(endless_names),         cmocka_unit_test(many_migrations_are_grouped),
+        cmocka_unit_test(long_lists_are_folded), cmocka_unit_test(the_key_space_is_drawn),
+        cmocka_unit_test(a_hundred_thousand),    cmocka_unit_test(test_every_report_is_sound),
         cmocka_unit_test(the_checker_bites),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
