@@ -9,10 +9,8 @@
 bool cli_parse_policy(const char *name, const struct policy **ret_policy, struct err *err)
 {
     const struct policy *found = policy_find(name);
-    if (found == NULL && strcmp(name, "optimal") == 0)
-        return err_set(err, ERR_USAGE, "'optimal' is not in this version; use auto, count or size");
     if (found == NULL && strcmp(name, "auto") != 0)
-        return err_set(err, ERR_USAGE, "unknown policy '%s'; use auto, count or size", name);
+        return err_set(err, ERR_USAGE, "unknown policy '%s'; use auto, count, size or optimal", name);
     *ret_policy = found;
     return true;
 }

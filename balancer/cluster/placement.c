@@ -344,7 +344,7 @@ static uint32_t cut_off(placement *p, uint32_t entry, uint16_t to, int64_t bytes
     return p->chunks->n + p->pieces->len - 1;
 }
 
-uint32_t placement_move(placement *p, uint32_t entry, uint16_t to, int64_t bytes)
+uint32_t placement_relocate(placement *p, uint32_t entry, uint16_t to, int64_t bytes)
 {
     uint32_t slot = p->slot_of[placement_chunk_of(p, entry)];
     uint16_t from = placement_shard(p, entry);
@@ -356,7 +356,6 @@ uint32_t placement_move(placement *p, uint32_t entry, uint16_t to, int64_t bytes
         p->slots[slot].chunks++;
     } else {
         bytes = whole;
-        bucket_pop(p, &p->buckets[cell(p, slot, from)]);
         add_load(p, slot, from, -1, -bytes);
         if (placement_is_piece(p, entry))
             piece_at(p, entry)->shard = to;
@@ -364,6 +363,27 @@ uint32_t placement_move(placement *p, uint32_t entry, uint16_t to, int64_t bytes
             p->shard_of[entry] = to;
     }
     add_load(p, slot, to, 1, bytes);
+    return moved;
+}
+
+uint32_t placement_move(placement *p, uint32_t entry, uint16_t to, int64_t bytes)
+{
+    uint32_t slot = p->slot_of[placement_chunk_of(p, entry)];
+    uint16_t from = placement_shard(p, entry);
+    uint32_t moved = placement_relocate(p, entry, to, bytes);
+    if (moved == entry)
+        bucket_pop(p, &p->buckets[cell(p, slot, from)]);
     bucket_push(p, &p->buckets[cell(p, slot, to)], moved);
     return moved;
+}
+
+void placement_sort(placement *p)
+{
+    for (size_t i = 0; i < (size_t)p->n_slots * p->cl->n_shards; i++)
+        p->buckets[i].n = 0;
+    for (uint32_t i = 0; i < p->chunks->n + p->pieces->len; i++) {
+        const uint32_t chunk = placement_chunk_of(p, i);
+        if ((p->chunks->flags[chunk] & CHUNK_JUMBO) == 0)
+            bucket_push(p, &p->buckets[cell(p, p->slot_of[chunk], placement_shard(p, i))], i);
+    }
 }

@@ -93,3 +93,8 @@ bool placement_was_cut(const placement *p, uint32_t entry);
 /* Moves `entry`, which must be placement_first() of its slot and shard, to shard `to`; `bytes` < its size:
  * only the lower part of that size goes, as a new piece. Returns the entry that is now on `to`. */
 uint32_t placement_move(placement *p, uint32_t entry, uint16_t to, int64_t bytes);
+
+/* The same for any entry; placement_first() must not be asked until placement_sort(). */
+uint32_t placement_relocate(placement *p, uint32_t entry, uint16_t to, int64_t bytes);
+/* Finds the movable entries of every slot on every shard anew; costs by the chunks. */
+void placement_sort(placement *p);

@@ -26,6 +26,8 @@ struct plan_shard {
     int64_t bytes, bytes_after; /* SIZE_UNKNOWN: not known */
     int64_t target_bytes;       /* its share; SIZE_UNKNOWN where sizes are not known */
     int64_t target_chunks;      /* its share, rounded to nearest */
+    int64_t low_bytes,
+        high_bytes; /* `optimal`: what it may hold at the end, both inclusive; else 0, INT64_MAX */
 };
 
 enum plan_status { PLAN_BALANCED, PLAN_IMBALANCED, PLAN_EXCLUDED };
@@ -72,7 +74,7 @@ struct plan_migration {
     bool open_max;
     bool open_min; /* earlier migrations of this plan cut the lower part off: the range begins somewhere after
                       min */
-    char *why;
+    const char *why;
 };
 
 struct plan_round {
@@ -88,7 +90,7 @@ struct plan_blocked {
     const char *reason; /* "jumbo", "noEligibleShard", "excluded", ...: stable */
     int64_t chunks;     /* how many */
     int64_t bytes;
-    char *why;
+    const char *why;
 };
 
 /* Something that an operator would be glad to know, see advice.h. All texts are escaped, and in the arena. */

@@ -6,9 +6,8 @@
 #include "balancer/plan/planner.h"
 
 #include "balancer/plan/advice.h"
-#include "balancer/plan/estimate.h"
+#include "balancer/plan/planner_private.h"
 #include "balancer/plan/preview.h"
-#include "balancer/plan/projection.h"
 #include "balancer/plan/summary.h"
 #include "balancer/plan/why.h"
 
@@ -17,7 +16,7 @@ struct plan_options plan_options_default(void)
     return (struct plan_options){.rounds = 1};
 }
 
-static plan *plan_new(const cluster *cl)
+plan *plan_begin(const cluster *cl)
 {
     plan *p = g_new0(plan, 1);
     p->cl = cl;
@@ -84,8 +83,7 @@ static bool waits_for_others(const struct projection *pr, const struct coll_proj
     return false;
 }
 
-/* Marks what is imbalanced at the start, and settles what is not. */
-static void assess(struct projection *pr)
+void run_assess(struct projection *pr)
 {
     for (uint32_t i = 0; i < pr->cl->n_collections; i++) {
         struct coll_projection *c = &pr->colls[i];
@@ -128,18 +126,17 @@ static void record_splits(struct projection *pr, struct coll_projection *c, uint
     }
 }
 
-static void record_move(struct projection *pr, struct coll_projection *c, const struct move *m,
-                        uint32_t round)
+void run_record_move(struct run *run, struct coll_projection *c, const struct move *m, const char *why)
 {
+    struct projection *pr = run->pr;
     const placement *p = c->place;
     uint32_t chunk = placement_chunk_of(p, m->entry);
     bson_t min = BSON_INITIALIZER, max = BSON_INITIALIZER;
     chunk_min(c->coll, p->chunks, chunk, &min);
     chunk_max(c->coll, p->chunks, chunk, &max);
-    g_autofree char *why = why_move(pr, c, m);
     struct plan_migration out = {
         .id = pr->plan->migrations->len + 1,
-        .round = round,
+        .round = run->round,
         .coll = c->coll,
         .min = plan_arena_bound(pr->plan->arena, &min),
         .max = plan_arena_bound(pr->plan->arena, &max),
@@ -152,7 +149,7 @@ static void record_move(struct projection *pr, struct coll_projection *c, const 
         .force_jumbo = m->force_jumbo,
         .open_max = m->open_max,
         .open_min = placement_was_cut(p, m->entry),
-        .why = plan_arena_text(pr->plan->arena, why),
+        .why = why,
     };
     g_array_append_val(pr->plan->migrations, out);
     if (c->violation == NULL) /* it waited for others */
@@ -161,11 +158,28 @@ static void record_move(struct projection *pr, struct coll_projection *c, const 
     bson_destroy(&max);
 }
 
-static void apply_move(struct projection *pr, struct coll_projection *c, const struct move *m)
+/* A migration starts when both its shards are free. */
+static double end_of(const struct run *run, const struct coll_projection *c, const struct move *m)
 {
-    uint32_t slot = placement_slot(c->place, m->zone);
-    size_t base = (size_t)slot * pr->cl->n_shards;
-    placement_move(c->place, m->entry, m->to, m->bytes);
+    const double *until = run->pr->shard_until;
+    return MAX(until[m->from], until[m->to]) +
+           estimate_seconds(run->est, c->coll->number, m->from, m->to, m->bytes);
+}
+
+bool run_over_limits(const struct run *run, const struct coll_projection *c, const struct move *m)
+{
+    const struct projection *pr = run->pr;
+    const struct plan_options *opt = pr->opt;
+    return (opt->max_moves > 0 && pr->n_moves >= opt->max_moves) ||
+           (opt->max_bytes > 0 && pr->moved_bytes + m->bytes > opt->max_bytes) ||
+           (opt->max_seconds > 0 && end_of(run, c, m) > opt->max_seconds);
+}
+
+void run_count_move(struct run *run, struct coll_projection *c, const struct move *m)
+{
+    struct projection *pr = run->pr;
+    size_t base = (size_t)placement_slot(c->place, m->zone) * pr->cl->n_shards;
+    pr->shard_until[m->from] = pr->shard_until[m->to] = end_of(run, c, m);
     c->net_chunks[base + m->from]++;
     c->net_chunks[base + m->to]--;
     c->net_bytes[base + m->from] += m->bytes;
@@ -180,23 +194,6 @@ static void apply_move(struct projection *pr, struct coll_projection *c, const s
     c->bytes_moved += m->bytes;
 }
 
-/* A migration starts when both its shards are free. */
-static double end_of(const struct projection *pr, const estimate *est, const struct coll_projection *c,
-                     const struct move *m)
-{
-    return MAX(pr->shard_until[m->from], pr->shard_until[m->to]) +
-           estimate_seconds(est, c->coll->number, m->from, m->to, m->bytes);
-}
-
-static bool over_limits(const struct projection *pr, const estimate *est, const struct coll_projection *c,
-                        const struct move *m)
-{
-    const struct plan_options *opt = pr->opt;
-    return (opt->max_moves > 0 && pr->n_moves >= opt->max_moves) ||
-           (opt->max_bytes > 0 && pr->moved_bytes + m->bytes > opt->max_bytes) ||
-           (opt->max_seconds > 0 && end_of(pr, est, c, m) > opt->max_seconds);
-}
-
 /* After the first round, a migration that is as large as the difference it is to mend would go to and fro for
  * ever. */
 static bool would_oscillate(const struct projection *pr, const struct move *m, uint32_t round)
@@ -204,13 +201,6 @@ static bool would_oscillate(const struct projection *pr, const struct move *m, u
     return round > 1 && m->reason == MOVE_IMBALANCE && pr->policy->unit == LOAD_BYTES &&
            m->bytes >= m->donor_load - m->recipient_load;
 }
-
-struct run {
-    struct projection *pr;
-    estimate *est;
-    uint32_t round;
-    bool limited; /* a limit of the options was met */
-};
 
 /* Whether a later round would find something for this collection, all shards being free. */
 static bool has_more(struct projection *pr, struct coll_projection *c)
@@ -239,17 +229,25 @@ static void plan_collection_round(struct run *run, struct coll_projection *c)
             pr->free[m->from] = pr->free[m->to] = true;
             continue;
         }
-        if (over_limits(pr, run->est, c, m)) {
+        if (run_over_limits(run, c, m)) {
             run->limited = true;
             return;
         }
-        pr->shard_until[m->from] = pr->shard_until[m->to] = end_of(pr, run->est, c, m);
-        record_move(pr, c, m, run->round);
-        apply_move(pr, c, m); /* the others of this pick have other shards, so what they rest on stays */
+        g_autofree char *why = why_move(pr, c, m);
+        run_record_move(run, c, m, plan_arena_text(pr->plan->arena, why));
+        run_count_move(run, c, m);
+        placement_move(c->place, m->entry, m->to,
+                       m->bytes); /* the others of this pick have other shards, so what they rest on stays */
         moved = true;
     }
     if (!moved && !pr->watch_full && !has_more(pr, c) && !waits_for_others(pr, c))
         c->settled = true;
+}
+
+void run_record_splits(struct run *run)
+{
+    for (uint32_t i = 0; i < run->pr->cl->n_collections; i++)
+        record_splits(run->pr, &run->pr->colls[run->pr->coll_order[i]], run->round);
 }
 
 static void start_round(struct run *run)
@@ -277,8 +275,8 @@ static bool plan_one_round(struct run *run)
     struct plan_round r = {
         .number = run->round, .first_split = p->splits->len, .first_migration = p->migrations->len};
     start_round(run);
-    for (uint32_t i = 0; run->round == 1 && i < pr->cl->n_collections; i++)
-        record_splits(pr, &pr->colls[pr->coll_order[i]], run->round);
+    if (run->round == 1)
+        run_record_splits(run);
     for (uint32_t i = 0; i < pr->cl->n_collections && !run->limited && count_free(pr) >= 2; i++) {
         struct coll_projection *c = &pr->colls[pr->coll_order[i]];
         if (c->place != NULL && !c->held && !c->settled)
@@ -292,7 +290,7 @@ static bool plan_one_round(struct run *run)
     return true;
 }
 
-static void plan_rounds(struct run *run)
+void run_rounds(struct run *run)
 {
     const struct plan_options *opt = run->pr->opt;
     for (run->round = 1; opt->until_balanced || run->round <= opt->rounds; run->round++) {
@@ -301,8 +299,7 @@ static void plan_rounds(struct run *run)
     }
 }
 
-/* Whether another round would find nothing. */
-static bool is_complete(struct projection *pr)
+bool run_is_complete(struct projection *pr)
 {
     bool complete = true;
     for (uint32_t i = 0; i < pr->cl->n_collections; i++) {
@@ -354,16 +351,20 @@ static void fill_time(struct run *run)
 
 bool plan_make(const cluster *cl, const struct plan_options *opt, plan **ret, struct err *err)
 {
-    g_autoptr(plan) p = plan_new(cl);
+    g_autoptr(plan) p = plan_begin(cl);
     struct projection pr;
     bool ok = projection_init(&pr, cl, opt, p, err);
     if (ok) {
         struct run run = {.pr = &pr, .est = estimate_fit(cl)};
         p->policy = pr.policy;
         p->whatif = opt->whatif;
-        assess(&pr);
-        plan_rounds(&run);
-        p->summary.complete = !run.limited && is_complete(&pr);
+        if (pr.policy->solve != NULL) {
+            p->summary.complete = whole_plan(&run);
+        } else {
+            run_assess(&pr);
+            run_rounds(&run);
+            p->summary.complete = !run.limited && run_is_complete(&pr);
+        }
         warn_ends(&run);
         fill_time(&run);
         summary_fill(&pr);

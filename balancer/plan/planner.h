@@ -32,7 +32,8 @@ struct plan_options {
     double max_seconds;
     const globs *namespaces; /* NULL: all */
     bool time_series_even;
-    bool has_seed; /* shuffle shards and collections by it, else array order */
+    bool balance_cluster; /* `optimal`: the total of all collections is to be even, too */
+    bool has_seed;        /* shuffle shards and collections by it, else array order */
     uint32_t seed;
     bool advice;                               /* fill plan->advice, too */
     int64_t threshold_chunks, threshold_bytes; /* 0: the built-in's */

@@ -26,7 +26,10 @@ struct round_facts projection_facts(const struct projection *pr, const struct co
                    .full = pr->full,
                    .threshold_chunks = pr->opt->threshold_chunks,
                    .threshold_bytes = c->threshold_bytes,
-                   .threshold_percent = pr->opt->threshold_percent},
+                   .threshold_percent = pr->opt->threshold_percent,
+                   .weight = pr->weight,
+                   .max_bytes = pr->max_bytes,
+                   .shard_bytes = pr->shard_bytes},
     };
 }
 
@@ -76,7 +79,8 @@ static bool init_shard_wishes(struct projection *pr, struct err *err)
         pr->no_receive[s] = !w->receive;
         pr->max_bytes[s] = w->max_bytes;
         pr->watch_full = pr->watch_full || w->max_bytes > 0;
-        if (w->weight < 1.0 || w->weight > 1.0)
+        pr->weight[s] = w->weight;
+        if (pr->policy->solve == NULL && (w->weight < 1.0 || w->weight > 1.0))
             projection_warn(pr, "weightIgnored", NULL,
                             "policy '%s' does not weigh shards: the weight of shard '%s' has no effect",
                             pr->policy->name, w->shard);
@@ -101,10 +105,12 @@ static bool init_shards(struct projection *pr, GRand *rand, struct err *err)
     pr->max_bytes = g_new0(int64_t, n);
     pr->shard_bytes = g_new0(int64_t, n);
     pr->arrived = g_new0(int64_t, n);
+    pr->weight = g_new(double, n);
     pr->shard_until = g_new0(double, n);
     g_autofree uint32_t *order = g_new(uint32_t, n);
     for (uint16_t s = 0; s < n; s++) {
         order[s] = s;
+        pr->weight[s] = 1;
         pr->draining[s] = pr->cl->shards[s].draining;
     }
     if (rand != NULL)
@@ -306,5 +312,7 @@ void projection_clear(struct projection *pr)
     g_free(pr->max_bytes);
     g_free(pr->shard_bytes);
     g_free(pr->arrived);
+    g_free(pr->weight);
+    whole_answer_clear(&pr->answer);
     g_free(pr->shard_until);
 }

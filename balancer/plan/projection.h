@@ -7,6 +7,7 @@
 
 #include "balancer/plan/arena.h"
 #include "balancer/plan/planner.h"
+#include "balancer/policy/whole.h"
 
 struct coll_projection {
     const struct collection *coll;
@@ -39,6 +40,10 @@ struct projection {
     uint32_t *coll_order;
     int64_t moved_bytes; /* by the whole plan so far */
     uint32_t n_moves;
+    double *weight;             /* per shard */
+    struct whole_answer answer; /* of a policy that has solve(), else zeroed */
+    uint32_t rounds_bound;      /* no order of its moves takes fewer rounds */
+    bool took_rival;            /* its end is that of the built-in's way */
     double *shard_until; /* per shard: when its last migration ends, seconds from the start, as estimated */
 };
 

@@ -87,6 +87,9 @@ static void fill_shards(const struct projection *pr, const struct coll_projectio
                         const int64_t *target_bytes)
 {
     uint16_t n = pr->cl->n_shards;
+    const struct whole_goal *goal = pr->answer.goals == NULL ? NULL : &pr->answer.goals[c->coll->number];
+    if (goal != NULL && goal->low == NULL)
+        goal = NULL;
     out->shards = g_new0(struct plan_shard, n);
     for (uint16_t s = 0; s < n; s++) {
         const placement *p = c->place;
@@ -98,6 +101,8 @@ static void fill_shards(const struct projection *pr, const struct coll_projectio
             .bytes_after = p == NULL ? c->before_bytes[s] : p->shard_bytes[s],
             .target_chunks = p == NULL ? c->before_chunks[s] : target_chunks[s],
             .target_bytes = p == NULL ? c->before_bytes[s] : target_bytes[s],
+            .low_bytes = goal == NULL ? 0 : goal->low[s],
+            .high_bytes = goal == NULL ? INT64_MAX : goal->high[s],
         };
         if (sh.chunks > 0 || sh.chunks_after > 0 || sh.bytes > 0 || (p != NULL && sh.target_chunks > 0))
             out->shards[out->n_shards++] = sh;
@@ -128,9 +133,10 @@ static void fill_zones(const struct projection *pr, const struct coll_projection
             }
 }
 
-static void fill_collection(struct projection *pr, struct coll_projection *c, struct totals *totals)
+static void fill_collection(struct projection *pr, uint32_t i, struct totals *totals)
 {
     uint16_t n = pr->cl->n_shards;
+    struct coll_projection *c = &pr->colls[i];
     struct plan_collection out = {
         .coll = c->coll,
         .excluded = c->excluded,
@@ -150,6 +156,9 @@ static void fill_collection(struct projection *pr, struct coll_projection *c, st
     if (c->place != NULL) {
         share_out(pr, c, c->place->slot_chunks, target_chunks);
         share_out(pr, c, c->place->slot_bytes, target_bytes);
+        if (pr->answer.goals != NULL && pr->answer.goals[i].target != NULL)
+            for (uint16_t s = 0; s < n; s++)
+                target_bytes[s] = (int64_t)(pr->answer.goals[i].target[s] + 0.5);
         bool chunks = pr->policy->unit == LOAD_CHUNKS;
         const int64_t *before = chunks ? c->before_chunks : c->before_bytes;
         const int64_t *after = chunks ? c->place->shard_chunks : c->place->shard_bytes;
@@ -179,6 +188,11 @@ static void fill_lower_bounds(struct projection *pr)
     }
     for (uint16_t s = 0; s < n; s++)
         rounds = MAX(rounds, per_shard[s]);
+    if (pr->policy->solve != NULL && pr->plan->summary.complete) {
+        if (!pr->took_rival)
+            bytes = MIN(pr->answer.lower_bytes, pr->moved_bytes);
+        rounds = pr->rounds_bound;
+    }
     if (rounds == 0 && pr->plan->rounds->len > 0)
         rounds = 1; /* splits only */
     pr->plan->summary.lower_bytes = bytes;
@@ -191,7 +205,7 @@ void summary_fill(struct projection *pr)
     struct plan_summary *s = &pr->plan->summary;
     struct totals t = {g_new0(int64_t, n), g_new0(int64_t, n), g_new0(int64_t, n)};
     for (uint32_t i = 0; i < pr->cl->n_collections; i++)
-        fill_collection(pr, &pr->colls[i], &t);
+        fill_collection(pr, i, &t);
     s->imbalance_before = summary_imbalance(t.before, t.target, n, count_staying(pr));
     s->imbalance_after = summary_imbalance(t.after, t.target, n, count_staying(pr));
     g_free(t.before);

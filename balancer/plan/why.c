@@ -89,8 +89,83 @@ static void append_imbalance(GString *s, const struct projection *pr, const stru
     g_string_append_printf(s, " (%u shards)", m->n_sharing);
 }
 
+/* "3.1 GiB over its share of 9.3 GiB" */
+static void append_off(GString *s, int64_t load, int64_t share)
+{
+    why_append_load(s, LOAD_BYTES, ABS(load - share));
+    g_string_append(s, load >= share ? " over its share of " : " under its share of ");
+    why_append_load(s, LOAD_BYTES, share);
+}
+
+/* "shard3 holds 2.1 GiB of it, 7.2 GiB under its share of 9.3 GiB" */
+static void append_whole_recipient(GString *s, const struct projection *pr, const struct move *m)
+{
+    text_append_escaped(s, shard_id(pr, m->to), -1);
+    g_string_append(s, " holds ");
+    why_append_load(s, LOAD_BYTES, m->recipient_load);
+    g_string_append(s, " of it, ");
+    append_off(s, m->recipient_load, m->recipient_ideal);
+    if (m->zone != ZONE_NONE) {
+        g_string_append(s, ", and carries zone ");
+        text_append_escaped(s, cluster_zone_name(pr->cl, m->zone), -1);
+    }
+}
+
+static void append_whole_total(GString *s, const struct projection *pr, const struct move *m)
+{
+    g_string_append(s, "all collections together are to be even: ");
+    text_append_escaped(s, shard_id(pr, m->from), -1);
+    g_string_append(s, " holds ");
+    why_append_load(s, LOAD_BYTES, pr->shard_bytes[m->from]);
+    g_string_append(s, ", ");
+    text_append_escaped(s, shard_id(pr, m->to), -1);
+    g_string_append_c(s, ' ');
+    why_append_load(s, LOAD_BYTES, pr->shard_bytes[m->to]);
+}
+
+static char *why_whole_move(const struct projection *pr, const struct coll_projection *c,
+                            const struct move *m, bool for_total)
+{
+    GString *s = g_string_new(NULL);
+    switch (m->reason) {
+    case MOVE_DRAIN:
+        text_append_escaped(s, shard_id(pr, m->from), -1);
+        g_string_append(s, " is draining and holds ");
+        why_append_load(s, LOAD_BYTES, m->donor_load);
+        g_string_append(s, " of ");
+        text_append_escaped(s, c->coll->ns, -1);
+        break;
+    case MOVE_ZONE_VIOLATION:
+        append_violation(s, pr, m);
+        break;
+    default:
+        if (for_total) {
+            append_whole_total(s, pr, m);
+            return g_string_free(s, FALSE);
+        }
+        text_append_escaped(s, shard_id(pr, m->from), -1);
+        g_string_append(s, " holds ");
+        why_append_load(s, LOAD_BYTES, m->donor_load);
+        g_string_append(s, " of ");
+        text_append_escaped(s, c->coll->ns, -1);
+        g_string_append(s, ", ");
+        append_off(s, m->donor_load, m->ideal);
+        break;
+    }
+    g_string_append(s, "; ");
+    append_whole_recipient(s, pr, m);
+    return g_string_free(s, FALSE);
+}
+
+char *why_whole(const struct projection *pr, const struct coll_projection *c, const struct whole_move *w)
+{
+    return why_whole_move(pr, c, &w->move, w->for_total);
+}
+
 char *why_move(const struct projection *pr, const struct coll_projection *c, const struct move *m)
 {
+    if (pr->policy->solve != NULL)
+        return why_whole_move(pr, c, m, false);
     GString *s = g_string_new(NULL);
     switch (m->reason) {
     case MOVE_DRAIN:

@@ -10,4 +10,5 @@
 void why_append_load(GString *s, enum load_unit unit, int64_t load);
 
 /* New string; the caller frees. */
+char *why_whole(const struct projection *pr, const struct coll_projection *c, const struct whole_move *w);
 char *why_move(const struct projection *pr, const struct coll_projection *c, const struct move *m);

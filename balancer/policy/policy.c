@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-const struct policy *const policies[] = {&policy_count, &policy_size};
+const struct policy *const policies[] = {&policy_count, &policy_size, &policy_optimal};
 const size_t n_policies = G_N_ELEMENTS(policies);
 
 const char *move_reason_text(enum move_reason r)

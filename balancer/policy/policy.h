@@ -20,11 +20,14 @@ const char *move_reason_text(enum move_reason r);
 
 /* What the operator's configuration changes of the built-in's rules; zeroed: nothing. Arrays per shard. */
 struct policy_limits {
-    const bool *no_receive;   /* shards.X.receive: false; NULL: all receive */
-    const bool *full;         /* shards.X.maxBytes reached, kept up by the planner; NULL: none */
-    int64_t threshold_chunks; /* a donor must be this many over its share; 0: the built-in's rule */
-    int64_t threshold_bytes;  /* donor less recipient, bytes; 0: three times the chunk size */
-    double threshold_percent; /* donor over its share, in per cent of the share; 0: not looked at */
+    const bool *no_receive;     /* shards.X.receive: false; NULL: all receive */
+    const bool *full;           /* shards.X.maxBytes reached, kept up by the planner; NULL: none */
+    int64_t threshold_chunks;   /* a donor must be this many over its share; 0: the built-in's rule */
+    int64_t threshold_bytes;    /* donor less recipient, bytes; 0: three times the chunk size */
+    double threshold_percent;   /* donor over its share, in per cent of the share; 0: not looked at */
+    const double *weight;       /* capacity in relation to the others, for `optimal` */
+    const int64_t *max_bytes;   /* what it may hold of everything; 0: no limit */
+    const int64_t *shard_bytes; /* everything that it holds */
 };
 
 /* One round's facts, shared by all collections. */
@@ -72,13 +75,17 @@ struct move {
     int64_t donor_load; /* drain, zoneViolation: chunks or bytes of the collection on the donor; imbalance by
                            count: of the zone */
     int64_t recipient_load;
-    int64_t ideal;        /* imbalance only: the share it was measured against */
-    uint32_t n_sharing;   /* imbalance only: shards that the share was computed over */
-    uint32_t n_receivers; /* shards that could have received, the recipient included, the donor not */
+    int64_t ideal;           /* imbalance only: the share it was measured against */
+    int64_t recipient_ideal; /* `optimal` only: the recipient's share */
+    uint32_t n_sharing;      /* imbalance only: shards that the share was computed over */
+    uint32_t n_receivers;    /* shards that could have received, the recipient included, the donor not */
 };
 
+struct whole_facts;
+struct whole_answer;
+
 struct policy {
-    const char *name; /* "count", "size" */
+    const char *name; /* "count", "size", "optimal" */
     enum load_unit unit;
     const char *help; /* one line */
     /* Appends this collection's moves of the round to `moves` (struct move), in the order in which they were
@@ -87,9 +94,13 @@ struct policy {
     /* How the policy looks at one slot for evenness, with the shards that are free now: what pick() goes by.
      */
     void (*judge)(const struct round_facts *facts, const placement *p, uint32_t slot, struct evenness *ret);
+    /* NULL but in a policy that looks at the whole cluster at once (whole.h): all moves of the way to
+     * balance, no chunk twice. pick() is then what it would do with the collection alone. `ret` is cleared by
+     * the caller with whole_answer_clear(). */
+    void (*solve)(const struct whole_facts *facts, struct whole_answer *ret);
 };
 
-extern const struct policy policy_count, policy_size;
+extern const struct policy policy_count, policy_size, policy_optimal;
 
 /* The table: adding a policy is one file and one line in it. */
 extern const struct policy *const policies[];

@@ -17,10 +17,10 @@ static bool choose_policy(const config *cfg, struct plan_options *opt, struct er
         opt->policy = &policy_size;
         return true;
     case CONFIG_POLICY_OPTIMAL:
-        break;
+        opt->policy = &policy_optimal;
+        return true;
     }
-    return err_set(err, ERR_CONFIG,
-                   "balancer.policy: 'optimal' is not in this version; set auto, count or size");
+    return err_set(err, ERR_CONFIG, "balancer.policy: unknown policy");
 }
 
 /* --ns says it all where it is given; else what the file says. */

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Rounds by edge colouring. The parts of a chunk leave from its lower end upwards, so the part that goes
+ * first is whichever got the earliest round. */
+#include "balancer/plan/colouring.h"
+#include "balancer/plan/planner_private.h"
+
+/* Moves of the same chunk stand together in a sorted list. */
+struct place {
+    uint64_t chunk; /* collection and chunk */
+    uint32_t index; /* in the list of moves */
+};
+
+static struct whole_move *move_at(const GArray *moves, uint32_t i)
+{
+    return &g_array_index(moves, struct whole_move, i);
+}
+
+static GArray *list_places(const GArray *moves)
+{
+    GArray *places = g_array_sized_new(FALSE, FALSE, sizeof(struct place), moves->len);
+    for (uint32_t i = 0; i < moves->len; i++) {
+        const struct whole_move *w = move_at(moves, i);
+        const struct place p = {.chunk = (uint64_t)w->collection << 32 | w->move.entry, .index = i};
+        g_array_append_val(places, p);
+    }
+    return places;
+}
+
+static int by_chunk(gconstpointer pa, gconstpointer pb)
+{
+    const struct place *a = pa, *b = pb;
+    if (a->chunk != b->chunk)
+        return a->chunk < b->chunk ? -1 : 1;
+    return a->index < b->index ? -1 : a->index > b->index ? 1 : 0;
+}
+
+struct slot {
+    uint32_t round, index;
+};
+
+static int by_round(gconstpointer pa, gconstpointer pb)
+{
+    const struct slot *a = pa, *b = pb;
+    return a->round < b->round ? -1 : a->round > b->round ? 1 : 0;
+}
+
+/* The parts of one chunk all leave the same shard, so no two share a round: the k-th to go is the k-th part.
+ */
+static void order_parts(GArray *moves, const GArray *places, guint first, guint end, const uint32_t *round)
+{
+    g_autoptr(GArray) slots = g_array_new(FALSE, FALSE, sizeof(struct slot));
+    g_autofree int64_t *bytes = g_new(int64_t, end - first);
+    for (guint k = first; k < end; k++) {
+        const uint32_t index = g_array_index(places, struct place, k).index;
+        const struct slot s = {round[index], index};
+        bytes[k - first] = move_at(moves, index)->move.bytes;
+        g_array_append_val(slots, s);
+    }
+    g_array_sort(slots, by_round);
+    for (guint k = 0; k < slots->len; k++)
+        move_at(moves, g_array_index(slots, struct slot, k).index)->move.bytes = bytes[k];
+}
+
+static void order_chunks(GArray *moves, const uint32_t *round)
+{
+    g_autoptr(GArray) places = list_places(moves);
+    g_array_sort(places, by_chunk);
+    for (guint i = 0, end; i < places->len; i = end) {
+        const uint64_t chunk = g_array_index(places, struct place, i).chunk;
+        for (end = i + 1; end < places->len && g_array_index(places, struct place, end).chunk == chunk;)
+            end++;
+        if (end > i + 1)
+            order_parts(moves, places, i, end, round);
+    }
+}
+
+/* The moves of the first round with a busy shard wait for a round of their own, the last. */
+static uint32_t spare_busy(const GArray *moves, const bool *busy, uint32_t n_rounds, uint32_t *round)
+{
+    uint32_t late = 0;
+    for (uint32_t i = 0; i < moves->len; i++) {
+        const struct move *m = &move_at(moves, i)->move;
+        if (round[i] != 1 || (!busy[m->from] && !busy[m->to]))
+            continue;
+        round[i] = n_rounds + 1;
+        late = 1;
+    }
+    return n_rounds + late;
+}
+
+uint32_t whole_rounds(const cluster *cl, GArray *moves, const bool *busy, uint32_t *ret_round)
+{
+    g_autofree struct colouring_edge *edges = g_new(struct colouring_edge, MAX(moves->len, 1));
+    for (uint32_t i = 0; i < moves->len; i++) {
+        const struct move *m = &move_at(moves, i)->move;
+        edges[i] = (struct colouring_edge){m->from, m->to};
+    }
+    const uint32_t n = colouring_find(cl->n_shards, edges, moves->len, ret_round);
+    for (uint32_t i = 0; i < moves->len; i++)
+        ret_round[i]++;
+    const uint32_t rounds = spare_busy(moves, busy, n, ret_round);
+    order_chunks(moves, ret_round);
+    return rounds;
+}
+
+uint32_t whole_rounds_bound(const cluster *cl, const GArray *moves)
+{
+    g_autofree struct colouring_edge *edges = g_new(struct colouring_edge, MAX(moves->len, 1));
+    for (uint32_t i = 0; i < moves->len; i++) {
+        const struct move *m = &move_at(moves, i)->move;
+        edges[i] = (struct colouring_edge){m->from, m->to};
+    }
+    return colouring_bound(cl->n_shards, edges, moves->len);
+}

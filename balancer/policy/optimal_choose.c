@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which chunks make up the amounts: what must leave, all of it; of the rest large ones first, so that there
+ * are few migrations, neighbours in key order one after the other, so that they stay together, and the range
+ * in which ascending keys grow last. */
+#include "balancer/policy/optimal_private.h"
+
+#include <string.h>
+
+/* Chunks that may go, of one slot on one shard that gives. */
+struct offer {
+    size_t cell;
+    uint32_t slot;
+    uint16_t shard;
+    uint32_t first, n; /* into the list of chunks */
+};
+
+static bool gives(const struct coll_state *c, size_t cell)
+{
+    return (c->fit[cell] & FIT_LEAVE) != 0 || c->movable[cell] > c->amount[cell];
+}
+
+/* The chunks of all cells that give, cell by cell, in key order: counted, then filled in. */
+static uint32_t *list_chunks(const struct coll_state *c, GArray *offers)
+{
+    const size_t cells = (size_t)c->n_slots * c->n;
+    g_autofree uint32_t *end = g_new0(uint32_t, cells + 1);
+    for (uint32_t i = 0; i < c->p->chunks->n; i++) {
+        const size_t at = cell_of(c, c->p->slot_of[i], c->p->shard_of[i]);
+        if (gives(c, at) && optimal_may_go(c, i))
+            end[at]++;
+    }
+    uint32_t sum = 0;
+    for (size_t at = 0; at < cells; at++) {
+        const struct offer o = {.cell = at,
+                                .slot = (uint32_t)(at / c->n),
+                                .shard = (uint16_t)(at % c->n),
+                                .first = sum,
+                                .n = end[at]};
+        sum += end[at];
+        end[at] = o.first;
+        if (o.n > 0)
+            g_array_append_val(offers, o);
+    }
+    uint32_t *list = g_new(uint32_t, MAX(sum, 1));
+    for (uint32_t i = 0; i < c->p->chunks->n; i++) {
+        const size_t at = cell_of(c, c->p->slot_of[i], c->p->shard_of[i]);
+        if (gives(c, at) && optimal_may_go(c, i))
+            list[end[at]++] = i;
+    }
+    return list;
+}
+
+/* Sizes by powers of two: within one, key order goes before the exact size. */
+static unsigned class_of(int64_t bytes)
+{
+    unsigned c = 0;
+    for (; bytes > 0; bytes >>= 1)
+        c++;
+    return c;
+}
+
+struct ranked {
+    uint32_t chunk;
+    unsigned rank; /* what goes first has the lowest */
+};
+
+static int cmp_ranked(gconstpointer pa, gconstpointer pb)
+{
+    const struct ranked *a = pa, *b = pb;
+    if (a->rank != b->rank)
+        return a->rank < b->rank ? -1 : 1;
+    return a->chunk < b->chunk ? -1 : a->chunk > b->chunk ? 1 : 0;
+}
+
+static struct ranked *rank(const struct coll_state *c, const uint32_t *list, uint32_t n)
+{
+    struct ranked *r = g_new(struct ranked, n);
+    bool sorted = true;
+    for (uint32_t i = 0; i < n; i++) {
+        r[i].chunk = list[i];
+        r[i].rank = optimal_is_hot(c, list[i]) ? 64 : 64 - class_of(optimal_part_bytes(c, list[i], 0));
+        sorted &= i == 0 || r[i - 1].rank <= r[i].rank;
+    }
+    if (!sorted)
+        qsort(r, n, sizeof *r, cmp_ranked);
+    return r;
+}
+
+static void take(struct coll_state *c, const struct offer *o, uint32_t chunk, uint32_t part, bool forced)
+{
+    const struct item it = {.chunk = chunk,
+                            .part = part,
+                            .bytes = optimal_part_bytes(c, chunk, part),
+                            .slot = o->slot,
+                            .from = o->shard,
+                            .to = SHARD_NONE,
+                            .forced = forced};
+    g_array_append_val(c->items, it);
+}
+
+/* Takes what fits into `amount`; of a chunk in parts, as many as fit. */
+static void take_amount(struct coll_state *c, const struct offer *o, const uint32_t *list, int64_t amount)
+{
+    g_autofree struct ranked *r = rank(c, list + o->first, o->n);
+    for (uint32_t i = 0; i < o->n && amount > 0; i++) {
+        const uint32_t parts = optimal_parts(c, r[i].chunk);
+        for (uint32_t k = 0; k < parts; k++) {
+            const int64_t bytes = optimal_part_bytes(c, r[i].chunk, k);
+            if (bytes > amount || bytes == 0)
+                break;
+            take(c, o, r[i].chunk, k, (c->fit[o->cell] & FIT_LEAVE) != 0);
+            amount -= bytes;
+        }
+    }
+}
+
+static void take_all(struct coll_state *c, const struct offer *o, const uint32_t *list)
+{
+    for (uint32_t i = 0; i < o->n; i++) {
+        const uint32_t chunk = list[o->first + i], parts = optimal_parts(c, chunk);
+        for (uint32_t k = 0; k < parts; k++)
+            take(c, o, chunk, k, true);
+    }
+}
+
+void optimal_choose(struct coll_state *c)
+{
+    g_autoptr(GArray) offers = g_array_new(FALSE, FALSE, sizeof(struct offer));
+    g_autofree uint32_t *list = list_chunks(c, offers);
+    for (guint i = 0; i < offers->len; i++) {
+        const struct offer *o = &g_array_index(offers, struct offer, i);
+        if ((c->fit[o->cell] & FIT_LEAVE) != 0 && c->amount[o->cell] == 0)
+            take_all(c, o, list);
+        else
+            take_amount(c, o, list, c->movable[o->cell] - c->amount[o->cell]);
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Of few chunks, all ways are tried: every chunk on every shard that may have it. The best leaves least where
+ * it must not be, then has the loads nearest to their bands, then moves the fewest bytes, then takes the
+ * fewest rounds, then the fewest migrations; of equals the first found. */
+#include "balancer/policy/optimal_private.h"
+
+#include <string.h>
+
+enum { CHUNKS_MAX = 16 };
+
+struct worth {
+    int64_t wrong, miss, bytes;
+    uint32_t rounds, moves;
+};
+
+struct search {
+    struct coll_state *c;
+    uint32_t n;
+    uint32_t chunk[CHUNKS_MAX];
+    uint16_t to[CHUNKS_MAX], best[CHUNKS_MAX];
+    int64_t *load, *room;
+    uint32_t *degree;
+    struct worth now, found;
+    bool any;
+};
+
+static int compare(const struct worth *a, const struct worth *b)
+{
+    if (a->wrong != b->wrong)
+        return a->wrong < b->wrong ? -1 : 1;
+    if (a->miss != b->miss)
+        return a->miss < b->miss ? -1 : 1;
+    if (a->bytes != b->bytes)
+        return a->bytes < b->bytes ? -1 : 1;
+    if (a->rounds != b->rounds)
+        return a->rounds < b->rounds ? -1 : 1;
+    return a->moves < b->moves ? -1 : a->moves > b->moves ? 1 : 0;
+}
+
+static void judge(struct search *s)
+{
+    struct worth w = s->now;
+    for (uint16_t k = 0; k < s->c->n; k++) {
+        w.miss += optimal_miss(s->c, k, s->load[k]);
+        w.rounds = MAX(w.rounds, s->degree[k]);
+    }
+    if (s->any && compare(&w, &s->found) >= 0)
+        return;
+    s->any = true;
+    s->found = w;
+    memcpy(s->best, s->to, s->n * sizeof s->to[0]);
+}
+
+static void try_from(struct search *s, uint32_t k);
+
+/* One chunk on one shard, then all the others. */
+static void try_on(struct search *s, uint32_t k, uint16_t to)
+{
+    const struct coll_state *c = s->c;
+    const uint16_t from = c->p->shard_of[s->chunk[k]];
+    const int64_t bytes = c->p->bytes_of[s->chunk[k]];
+    const struct worth before = s->now;
+    s->to[k] = to;
+    if (to == from) {
+        if ((c->fit[cell_of(c, c->p->slot_of[s->chunk[k]], from)] & FIT_LEAVE) != 0)
+            s->now.wrong += bytes + 1;
+        try_from(s, k + 1);
+    } else if (s->room[to] == INT64_MAX || s->room[to] >= bytes) {
+        s->now.bytes += bytes;
+        s->now.moves++;
+        s->degree[from]++;
+        s->degree[to]++;
+        s->load[from] -= c->unknown[from] ? 0 : bytes;
+        s->load[to] += bytes;
+        s->room[to] -= s->room[to] == INT64_MAX ? 0 : bytes;
+        try_from(s, k + 1);
+        s->room[to] += s->room[to] == INT64_MAX ? 0 : bytes;
+        s->load[to] -= bytes;
+        s->load[from] += c->unknown[from] ? 0 : bytes;
+        s->degree[to]--;
+        s->degree[from]--;
+    }
+    s->now = before;
+}
+
+/* As deep as there are chunks, CHUNKS_MAX at most. */
+static void try_from(struct search *s, uint32_t k)
+{
+    const struct coll_state *c = s->c;
+    if (k == s->n) {
+        judge(s);
+        return;
+    }
+    const uint16_t from = c->p->shard_of[s->chunk[k]];
+    const uint32_t slot = c->p->slot_of[s->chunk[k]];
+    try_on(s, k, from);
+    for (uint16_t to = 0; to < c->n; to++)
+        if (to != from && (c->fit[cell_of(c, slot, to)] & FIT_TAKE) != 0)
+            try_on(s, k, to);
+}
+
+/* The chunks that may go; false: too many ways. */
+static bool list_chunks(struct search *s, double ways)
+{
+    const struct coll_state *c = s->c;
+    double n = 1;
+    for (uint32_t i = 0; i < c->p->chunks->n; i++) {
+        if (!optimal_may_go(c, i))
+            continue;
+        if (s->n == CHUNKS_MAX || optimal_parts(c, i) > 1)
+            return false;
+        uint32_t takers = 1;
+        for (uint16_t to = 0; to < c->n; to++)
+            takers += (c->fit[cell_of(c, c->p->slot_of[i], to)] & FIT_TAKE) != 0 ? 1 : 0;
+        n *= takers;
+        if (n > ways)
+            return false;
+        s->chunk[s->n++] = i;
+    }
+    return s->n > 0;
+}
+
+static void take_best(struct search *s)
+{
+    struct coll_state *c = s->c;
+    g_array_set_size(c->items, 0);
+    for (uint32_t k = 0; k < s->n; k++) {
+        const uint32_t i = s->chunk[k];
+        const uint16_t from = c->p->shard_of[i];
+        if (s->best[k] == from)
+            continue;
+        struct item it = {.chunk = i,
+                          .bytes = c->p->bytes_of[i],
+                          .slot = c->p->slot_of[i],
+                          .from = from,
+                          .forced = (c->fit[cell_of(c, c->p->slot_of[i], from)] & FIT_LEAVE) != 0};
+        optimal_place(c, &it, s->best[k]);
+        g_array_append_val(c->items, it);
+    }
+}
+
+void optimal_exact(struct coll_state *c, double ways)
+{
+    struct search s = {.c = c};
+    if (!list_chunks(&s, ways))
+        return;
+    for (guint i = 0; i < c->items->len; i++)
+        optimal_unplace(c, &g_array_index(c->items, struct item, i));
+    s.load = g_memdup2(c->load, c->n * sizeof *c->load);
+    s.room = g_memdup2(c->room, c->n * sizeof *c->room);
+    s.degree = g_new0(uint32_t, c->n);
+    try_from(&s, 0);
+    take_best(&s);
+    g_free(s.load);
+    g_free(s.room);
+    g_free(s.degree);
+}
