@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const struct argp_option options[] = {
-    {"policy", ANSWER_OPT_POLICY, "NAME", 0, "auto (by server version, the default), count, size", 1},
+    {"policy", ANSWER_OPT_POLICY, "NAME", 0, "auto (by server version, the default), count, size, optimal", 1},
     {"time-series", ANSWER_OPT_TIME_SERIES, "HOW", 0,
      "exclude time-series collections (the default), or spread them even(ly)", 0},
     {"all", ANSWER_OPT_ALL, NULL, 0, "Fold no long list", 2},

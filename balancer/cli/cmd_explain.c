@@ -19,7 +19,7 @@ static const struct argp_option options[] = {
     {"chunk", OPT_CHUNK, "KEY", 0,
      "Explain the chunk that holds this shard key, an Extended JSON document of its first fields or all", 1},
     {"shard", OPT_SHARD, "ID", 0, "Explain this shard towards the collection", 0},
-    {"policy", ANSWER_OPT_POLICY, "NAME", 0, "auto (by server version, the default), count, size", 2},
+    {"policy", ANSWER_OPT_POLICY, "NAME", 0, "auto (by server version, the default), count, size, optimal", 2},
     {"time-series", ANSWER_OPT_TIME_SERIES, "HOW", 0,
      "exclude time-series collections (the default), or spread them even(ly)", 0},
     {0},

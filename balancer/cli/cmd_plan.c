@@ -24,7 +24,8 @@ enum {
     OPT_DETAILED_EXITCODE,
     OPT_SEED,
     OPT_ALL,
-    OPT_TIME_SERIES
+    OPT_TIME_SERIES,
+    OPT_BALANCE
 };
 
 /* What was given; a flag beside it where zero is a value too. */
@@ -40,6 +41,7 @@ struct plan_args {
     bool has_seed;
     int64_t seed;
     bool has_time_series, time_series_even;
+    bool has_balance, balance_cluster;
     bool all, detailed_exitcode;
 };
 
@@ -48,10 +50,12 @@ static const struct argp_option options[] = {
     {"until-balanced", OPT_UNTIL_BALANCED, NULL, 0, "Project until nothing is left to move", 0},
     {"policy", OPT_POLICY, "NAME", 0,
      "auto (by server version, the default), count (chunks, as MongoDB up to 6.0.2), size (bytes, as MongoDB "
-     "from 6.0.3)",
+     "from 6.0.3), optimal (ours: bytes by capacity, the fewest moved, in the fewest rounds)",
      0},
     {"compare", OPT_COMPARE, "A,B[,...]", 0,
      "Plan with each of these policies, and print the plans side by side", 0},
+    {"balance", OPT_BALANCE, "WHAT", 0,
+     "Policy optimal: make each collection even (the default), or the total of the cluster, too", 0},
     {"time-series", OPT_TIME_SERIES, "HOW", 0,
      "exclude time-series collections (the default), or spread them even(ly)", 0},
     {"seed", OPT_SEED, "N", 0, "Settle ties in an order drawn from N instead of the input's", 0},
@@ -70,6 +74,14 @@ static bool parse_time_series(const char *how, struct plan_args *in, struct err 
     in->time_series_even = strcmp(how, "even") == 0;
     return in->time_series_even || strcmp(how, "exclude") == 0 ||
            err_set(err, ERR_USAGE, "'%s' is neither 'exclude' nor 'even'", how);
+}
+
+static bool parse_balance(const char *what, struct plan_args *in, struct err *err)
+{
+    in->has_balance = true;
+    in->balance_cluster = strcmp(what, "cluster") == 0;
+    return in->balance_cluster || strcmp(what, "collection") == 0 ||
+           err_set(err, ERR_USAGE, "'%s' is neither 'collection' nor 'cluster'", what);
 }
 
 static error_t check(bool sound, struct plan_args *in, const char *option)
@@ -91,6 +103,8 @@ static error_t parse_valued(int key, const char *arg, struct plan_args *in)
         return check(compared_parse(arg, &in->compared, err), in, "--compare");
     case OPT_TIME_SERIES:
         return check(parse_time_series(arg, in, err), in, "--time-series");
+    case OPT_BALANCE:
+        return check(parse_balance(arg, in, err), in, "--balance");
     case OPT_SEED:
         in->has_seed = true;
         return check(text_parse_int(arg, 0, UINT32_MAX, &in->seed, err), in, "--seed");
@@ -163,6 +177,8 @@ static void apply_options(const struct plan_args *in, struct plan_options *opt)
     opt->until_balanced = in->until_balanced;
     if (in->has_policy)
         opt->policy = in->policy;
+    if (in->has_balance)
+        opt->balance_cluster = in->balance_cluster;
     if (in->has_time_series)
         opt->time_series_even = in->time_series_even;
     opt->max_moves = in->max_moves;

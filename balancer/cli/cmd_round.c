@@ -34,7 +34,7 @@ struct round {
 
 static const struct argp_option options[] = {
     {"standalone", OPT_STANDALONE, NULL, 0, "Perform it in this process, where no service runs", 1},
-    {"policy", OPT_POLICY, "NAME", 0, "auto (by server version, the default), count, size", 0},
+    {"policy", OPT_POLICY, "NAME", 0, "auto (by server version, the default), count, size, optimal", 0},
     {"ignore-window", OPT_IGNORE_WINDOW, NULL, 0, "Act outside the balancing window, too", 0},
     {"wait", OPT_WAIT, NULL, 0, "Follow the service's round to its end", 0},
     {"socket", OPT_SOCKET, "PATH", 0, "The service's control socket, instead of the configuration's", 0},

@@ -8,7 +8,7 @@ struct arc {
     uint32_t to, next; /* the next arc of the same node */
     int64_t room, cost;
 };
-enum { ARC_END = UINT32_MAX };
+#define ARC_END UINT32_MAX
 
 struct flow {
     uint32_t n;

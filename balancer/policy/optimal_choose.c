@@ -4,7 +4,7 @@
  * in which ascending keys grow last. */
 #include "balancer/policy/optimal_private.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 /* Chunks that may go, of one slot on one shard that gives. */
 struct offer {
@@ -50,36 +50,31 @@ static uint32_t *list_chunks(const struct coll_state *c, GArray *offers)
     return list;
 }
 
-/* Sizes by powers of two: within one, key order goes before the exact size. */
-static unsigned class_of(int64_t bytes)
-{
-    unsigned c = 0;
-    for (; bytes > 0; bytes >>= 1)
-        c++;
-    return c;
-}
-
 struct ranked {
     uint32_t chunk;
-    unsigned rank; /* what goes first has the lowest */
+    bool hot;
+    int64_t bytes; /* of its first part */
 };
 
-static int cmp_ranked(gconstpointer pa, gconstpointer pb)
+static int cmp_ranked(const void *pa, const void *pb)
 {
     const struct ranked *a = pa, *b = pb;
-    if (a->rank != b->rank)
-        return a->rank < b->rank ? -1 : 1;
+    if (a->hot != b->hot)
+        return a->hot ? 1 : -1;
+    if (a->bytes != b->bytes)
+        return a->bytes > b->bytes ? -1 : 1;
     return a->chunk < b->chunk ? -1 : a->chunk > b->chunk ? 1 : 0;
 }
 
+/* In the order in which they are taken; of one size, in key order. */
 static struct ranked *rank(const struct coll_state *c, const uint32_t *list, uint32_t n)
 {
     struct ranked *r = g_new(struct ranked, n);
     bool sorted = true;
     for (uint32_t i = 0; i < n; i++) {
-        r[i].chunk = list[i];
-        r[i].rank = optimal_is_hot(c, list[i]) ? 64 : 64 - class_of(optimal_part_bytes(c, list[i], 0));
-        sorted &= i == 0 || r[i - 1].rank <= r[i].rank;
+        r[i] = (struct ranked){
+            .chunk = list[i], .hot = optimal_is_hot(c, list[i]), .bytes = optimal_part_bytes(c, list[i], 0)};
+        sorted = sorted && (i == 0 || cmp_ranked(&r[i - 1], &r[i]) < 0);
     }
     if (!sorted)
         qsort(r, n, sizeof *r, cmp_ranked);

@@ -88,6 +88,7 @@ bool planning_init(const config *cfg, const globs *namespaces, struct planning *
         planning_clear(&p);
         return false;
     }
+    p.opt.balance_cluster = cfg->balancer.balance == CONFIG_BALANCE_CLUSTER;
     p.opt.time_series_even = cfg->balancer.time_series == CONFIG_TIME_SERIES_EVEN;
     take_thresholds(cfg, &p.opt);
     take_shards(cfg, &p);

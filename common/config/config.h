@@ -26,6 +26,7 @@ enum config_builtin_balancer {
     CONFIG_BUILTIN_IGNORE
 };
 enum config_policy { CONFIG_POLICY_AUTO, CONFIG_POLICY_COUNT, CONFIG_POLICY_SIZE, CONFIG_POLICY_OPTIMAL };
+enum config_balance { CONFIG_BALANCE_COLLECTION, CONFIG_BALANCE_CLUSTER };
 enum config_time_series { CONFIG_TIME_SERIES_EXCLUDE, CONFIG_TIME_SERIES_EVEN };
 enum config_jumbo { CONFIG_JUMBO_SKIP, CONFIG_JUMBO_SPLIT, CONFIG_JUMBO_FORCE };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
@@ -83,6 +84,7 @@ struct config {
     } cluster;
     struct {
         enum config_policy policy;
+        enum config_balance balance;
         int64_t interval;
         int64_t busy_interval;
         GArray *windows;       /* struct config_window */

@@ -3,7 +3,7 @@
 
 _evenkeel_options() {
     case $1 in
-    plan) echo '--compare --policy --rounds --seed --time-series --until-balanced --max-bytes --max-moves --max-time --all --detailed-exitcode --add-shard --drain --weight --zones --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
+    plan) echo '--balance --policy --rounds --seed --time-series --until-balanced --max-bytes --max-moves --max-time --all --detailed-exitcode --add-shard --drain --weight --zones --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
     apply) echo '--refresh --dry-run --journal --uri --yes --max-bytes --max-moves --max-time --ns --all --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
     round) echo '--ignore-window --policy --reason --socket --standalone --wait --dry-run --journal --uri --yes --max-bytes --max-moves --max-time --ns --all --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
     explain) echo '--chunk --shard --policy --time-series --add-shard --drain --weight --zones --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
@@ -25,8 +25,8 @@ _evenkeel_options() {
 # What follows an option: words ..., file, dir, text; nothing where it takes no value.
 _evenkeel_values() {
     case $1 in
-    plan:--compare) echo 'text' ;;
-    plan:--policy) echo 'words auto count size' ;;
+    plan:--balance) echo 'text' ;;
+    plan:--policy) echo 'words auto count size optimal' ;;
     plan:--rounds) echo 'text' ;;
     plan:--seed) echo 'text' ;;
     plan:--time-series) echo 'words exclude even' ;;
@@ -54,7 +54,7 @@ _evenkeel_values() {
     apply:--config) echo 'file' ;;
     apply:--format) echo 'words text json' ;;
     apply:-o | apply:--output) echo 'file' ;;
-    round:--policy) echo 'words auto count size' ;;
+    round:--policy) echo 'words auto count size optimal' ;;
     round:--reason) echo 'text' ;;
     round:--socket) echo 'file' ;;
     round:--journal) echo 'file' ;;
@@ -68,7 +68,7 @@ _evenkeel_values() {
     round:-o | round:--output) echo 'file' ;;
     explain:--chunk) echo 'text' ;;
     explain:--shard) echo 'text' ;;
-    explain:--policy) echo 'words auto count size' ;;
+    explain:--policy) echo 'words auto count size optimal' ;;
     explain:--time-series) echo 'words exclude even' ;;
     explain:--add-shard) echo 'text' ;;
     explain:--drain) echo 'text' ;;
@@ -82,7 +82,7 @@ _evenkeel_values() {
     explain:--config) echo 'file' ;;
     explain:--format) echo 'words text json' ;;
     explain:-o | explain:--output) echo 'file' ;;
-    drain:--policy) echo 'words auto count size' ;;
+    drain:--policy) echo 'words auto count size optimal' ;;
     drain:--time-series) echo 'words exclude even' ;;
     drain:--add-shard) echo 'text' ;;
     drain:--drain) echo 'text' ;;

@@ -32,8 +32,8 @@ complete -c evenkeel -n __evenkeel_needs_command -a hash -d 'the hashed shard ke
 complete -c evenkeel -n __evenkeel_needs_command -a config -d 'validate a configuration file'
 complete -c evenkeel -n '__evenkeel_in help' -a 'plan apply round explain drain zones route history snapshot run status pause resume sandbox hash config'
 
-complete -c evenkeel -n '__evenkeel_in plan' -l compare -x -d 'Plan with each of these policies, and print the plans side by side'
-complete -c evenkeel -n '__evenkeel_in plan' -l policy -x -a 'auto count size' -d 'auto (by server version, the default), count (chunks, as MongoDB up to 6.0.2), size (bytes, as MongoDB from 6.0.3)'
+complete -c evenkeel -n '__evenkeel_in plan' -l balance -x -d 'Policy optimal: make each collection even (the default), or the total of the cluster, too'
+complete -c evenkeel -n '__evenkeel_in plan' -l policy -x -a 'auto count size optimal' -d 'auto (by server version, the default), count (chunks, as MongoDB up to 6.0.2), size (bytes, as MongoDB from 6.0.3), optimal (ours: bytes by capacity, the fewest moved, in the fewest rounds)'
 complete -c evenkeel -n '__evenkeel_in plan' -l rounds -x -d 'Project N rounds ahead (default 1)'
 complete -c evenkeel -n '__evenkeel_in plan' -l seed -x -d 'Settle ties in an order drawn from N instead of the input\'s'
 complete -c evenkeel -n '__evenkeel_in plan' -l time-series -x -a 'exclude even' -d 'exclude time-series collections (the default), or spread them even(ly)'
@@ -82,7 +82,7 @@ complete -c evenkeel -n '__evenkeel_in apply' -l help -s h -d 'Print this text'
 complete -c evenkeel -n '__evenkeel_in apply' -l usage -d 'Print a short usage message'
 
 complete -c evenkeel -n '__evenkeel_in round' -l ignore-window -d 'Act outside the balancing window, too'
-complete -c evenkeel -n '__evenkeel_in round' -l policy -x -a 'auto count size' -d 'auto (by server version, the default), count, size'
+complete -c evenkeel -n '__evenkeel_in round' -l policy -x -a 'auto count size optimal' -d 'auto (by server version, the default), count, size, optimal'
 complete -c evenkeel -n '__evenkeel_in round' -l reason -x -d 'Why, for the journal'
 complete -c evenkeel -n '__evenkeel_in round' -l socket -r -F -d 'The service\'s control socket, instead of the configuration\'s'
 complete -c evenkeel -n '__evenkeel_in round' -l standalone -d 'Perform it in this process, where no service runs'
@@ -107,7 +107,7 @@ complete -c evenkeel -n '__evenkeel_in round' -l usage -d 'Print a short usage m
 
 complete -c evenkeel -n '__evenkeel_in explain' -l chunk -x -d 'Explain the chunk that holds this shard key, an Extended JSON document of its first fields or all'
 complete -c evenkeel -n '__evenkeel_in explain' -l shard -x -d 'Explain this shard towards the collection'
-complete -c evenkeel -n '__evenkeel_in explain' -l policy -x -a 'auto count size' -d 'auto (by server version, the default), count, size'
+complete -c evenkeel -n '__evenkeel_in explain' -l policy -x -a 'auto count size optimal' -d 'auto (by server version, the default), count, size, optimal'
 complete -c evenkeel -n '__evenkeel_in explain' -l time-series -x -a 'exclude even' -d 'exclude time-series collections (the default), or spread them even(ly)'
 complete -c evenkeel -n '__evenkeel_in explain' -l add-shard -x -d 'As if there were this empty shard, in these zones; may be repeated'
 complete -c evenkeel -n '__evenkeel_in explain' -l drain -x -d 'As if this shard were draining; may be repeated'
@@ -127,7 +127,7 @@ complete -c evenkeel -n '__evenkeel_in explain' -l verbose -s v -d 'Tell more on
 complete -c evenkeel -n '__evenkeel_in explain' -l help -s h -d 'Print this text'
 complete -c evenkeel -n '__evenkeel_in explain' -l usage -d 'Print a short usage message'
 
-complete -c evenkeel -n '__evenkeel_in drain' -l policy -x -a 'auto count size' -d 'auto (by server version, the default), count, size'
+complete -c evenkeel -n '__evenkeel_in drain' -l policy -x -a 'auto count size optimal' -d 'auto (by server version, the default), count, size, optimal'
 complete -c evenkeel -n '__evenkeel_in drain' -l time-series -x -a 'exclude even' -d 'exclude time-series collections (the default), or spread them even(ly)'
 complete -c evenkeel -n '__evenkeel_in drain' -l all -d 'Fold no long list'
 complete -c evenkeel -n '__evenkeel_in drain' -l add-shard -x -d 'As if there were this empty shard, in these zones; may be repeated'

@@ -33,8 +33,8 @@ _evenkeel() {
   case $cmd in
   plan)
     _arguments -s -S \
-        '--compare=[Plan with each of these policies, and print the plans side by side]:A,B[,...]: ' \
-        '--policy=[auto (by server version, the default), count (chunks, as MongoDB up to 6.0.2), size (bytes, as MongoDB from 6.0.3)]:NAME:(auto count size)' \
+        '--balance=[Policy optimal\: make each collection even (the default), or the total of the cluster, too]:WHAT: ' \
+        '--policy=[auto (by server version, the default), count (chunks, as MongoDB up to 6.0.2), size (bytes, as MongoDB from 6.0.3), optimal (ours\: bytes by capacity, the fewest moved, in the fewest rounds)]:NAME:(auto count size optimal)' \
         '--rounds=[Project N rounds ahead (default 1)]:N: ' \
         '--seed=[Settle ties in an order drawn from N instead of the input'\''s]:N: ' \
         '--time-series=[exclude time-series collections (the default), or spread them even(ly)]:HOW:(exclude even)' \
@@ -94,7 +94,7 @@ _evenkeel() {
   round)
     _arguments -s -S \
         '--ignore-window[Act outside the balancing window, too]' \
-        '--policy=[auto (by server version, the default), count, size]:NAME:(auto count size)' \
+        '--policy=[auto (by server version, the default), count, size, optimal]:NAME:(auto count size optimal)' \
         '--reason=[Why, for the journal]:TEXT: ' \
         '--socket=[The service'\''s control socket, instead of the configuration'\''s]:PATH:_files' \
         '--standalone[Perform it in this process, where no service runs]' \
@@ -125,7 +125,7 @@ _evenkeel() {
     _arguments -s -S \
         '--chunk=[Explain the chunk that holds this shard key, an Extended JSON document of its first fields or all]:KEY: ' \
         '--shard=[Explain this shard towards the collection]:ID: ' \
-        '--policy=[auto (by server version, the default), count, size]:NAME:(auto count size)' \
+        '--policy=[auto (by server version, the default), count, size, optimal]:NAME:(auto count size optimal)' \
         '--time-series=[exclude time-series collections (the default), or spread them even(ly)]:HOW:(exclude even)' \
         '*--add-shard=[As if there were this empty shard, in these zones; may be repeated]:NAME[:ZONE,...]: ' \
         '*--drain=[As if this shard were draining; may be repeated]:SHARD: ' \
@@ -151,7 +151,7 @@ _evenkeel() {
     ;;
   drain)
     _arguments -s -S \
-        '--policy=[auto (by server version, the default), count, size]:NAME:(auto count size)' \
+        '--policy=[auto (by server version, the default), count, size, optimal]:NAME:(auto count size optimal)' \
         '--time-series=[exclude time-series collections (the default), or spread them even(ly)]:HOW:(exclude even)' \
         '--all[Fold no long list]' \
         '*--add-shard=[As if there were this empty shard, in these zones; may be repeated]:NAME[:ZONE,...]: ' \

@@ -280,12 +280,12 @@ class Configuration(PlanCase):
         self.assertEqual(self.with_config("balancer: {policy: size}\n", "--policy", "auto")["policy"]["name"],
                          "count")
 
-    def test_optimal_is_refused(self):
-        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-            file.write("balancer: {policy: optimal}\n")
-            file.flush()
-            self.refused(78, "plan", "--snapshot", snapshot("balanced"), "--config", file.name, says="optimal")
-            self.refused(78, "plan", "--snapshot", snapshot("balanced"), "--config", file.name, "--quiet")
+    def test_optimal(self):
+        plan = self.with_config("balancer: {policy: optimal}\n", "--until-balanced")
+        self.assertEqual(plan["policy"], {"name": "optimal", "unit": "bytes"})
+        self.assertEqual(plan["summary"]["bytes"], plan["summary"]["lowerBound"]["bytes"])
+        self.assertEqual(plan["summary"]["rounds"], plan["summary"]["lowerBound"]["rounds"])
+        self.assertEqual(self.with_config("balancer: {policy: optimal, balance: cluster}\n")["policy"]["name"], "optimal")
 
     def test_faults_are_shown_with_their_place(self):
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:

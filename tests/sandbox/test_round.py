@@ -27,7 +27,7 @@ class Round(ActingCase):
         self.refused(69, run("round"), "--standalone")
         self.refused(64, run("round", "--standalone"), "--yes")
         self.refused(64, run("round", "--standalone", "x", "--yes"), "x")
-        self.refused(64, run("round", "--standalone", "--policy", "nosuch"), "auto, count or size")
+        self.refused(64, run("round", "--standalone", "--policy", "nosuch"), "auto, count, size or optimal")
         self.refused(64, run("round", "--standalone", "--reason", ""), "--reason")
         self.refused(64, run("round", "--standalone", "--yes", "--format", "commands"), "text, json")
         self.code(0, run("round", "--help"), "--ignore-window", "--standalone")

@@ -242,7 +242,7 @@ class DoesNotStart(ServingCase):
                 (good, 64, "no cluster named", {}),
                 (good, 64, "mongodb://", {"EVENKEEL_URI": "http://x"}),
                 (good.replace("interval: 1s", "interval: x"), 78, "balancer.interval", uri),
-                (good.replace("policy: count", "policy: optimal"), 78, "optimal", uri),
+                (good.replace("policy: count", "policy: optimum"), 78, "optimal", uri),
                 (good.replace(str(cluster.journal), "/nowhere/journal.db"), 73, "/nowhere/journal.db", uri),
                 (good.replace("control.sock}", "none/control.sock}"), 73, "control.sock", uri),
                 (good.replace(f"{cluster.folder}/control.sock", str(cluster.config_file)), 73, "something else than a socket", uri)]:
