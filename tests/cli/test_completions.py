@@ -82,7 +82,7 @@ class Bash(unittest.TestCase):
             self.assertEqual({o for o in self.complete(f"evenkeel {command} -") if o.startswith("--")}, options(command), command)
 
     def test_values(self):
-        for line, want in (("plan --policy ", {"auto", "count", "size"}), ("plan --policy c", {"count"}), ("plan --policy=si", {"size"}),
+        for line, want in (("plan --policy ", {"auto", "count", "size", "optimal"}), ("plan --policy c", {"count"}), ("plan --policy=si", {"size"}),
                            ("plan --format=", {"text", "json", "html", "commands"}), ("history --state unk", {"unknown"}),
                            ("zones ", {"show", "check"}), ("zones --all c", {"check"}), ("zones --ns x s", {"show"}), ("config ", {"check"}),
                            ("plan --rounds ", set()), ("nosuch -", set()), ("nosuch ", set())):
@@ -135,7 +135,7 @@ class Fish(unittest.TestCase):
 
     def test_commands_and_values(self):
         got = self.complete("evenkeel ", "evenkeel plan --policy ", "evenkeel zones ", "evenkeel help st")
-        self.assertEqual(got, [{*commands(), "help"}, {"auto", "count", "size"}, {"show", "check"}, {"status"}])
+        self.assertEqual(got, [{*commands(), "help"}, {"auto", "count", "size", "optimal"}, {"show", "check"}, {"status"}])
 
     def test_every_option_of_every_command(self):
         for command, got in zip(commands(), self.complete(*(f"evenkeel {c} --" for c in commands()))):
