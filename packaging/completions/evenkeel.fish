@@ -33,6 +33,7 @@ complete -c evenkeel -n __evenkeel_needs_command -a config -d 'validate a config
 complete -c evenkeel -n '__evenkeel_in help' -a 'plan apply round explain drain zones route history snapshot run status pause resume sandbox hash config'
 
 complete -c evenkeel -n '__evenkeel_in plan' -l balance -x -d 'Policy optimal: make each collection even (the default), or the total of the cluster, too'
+complete -c evenkeel -n '__evenkeel_in plan' -l compare -x -d 'Plan with each of these policies, and print the plans side by side'
 complete -c evenkeel -n '__evenkeel_in plan' -l policy -x -a 'auto count size optimal' -d 'auto (by server version, the default), count (chunks, as MongoDB up to 6.0.2), size (bytes, as MongoDB from 6.0.3), optimal (ours: bytes by capacity, the fewest moved, in the fewest rounds)'
 complete -c evenkeel -n '__evenkeel_in plan' -l rounds -x -d 'Project N rounds ahead (default 1)'
 complete -c evenkeel -n '__evenkeel_in plan' -l seed -x -d 'Settle ties in an order drawn from N instead of the input\'s'

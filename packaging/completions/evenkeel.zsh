@@ -34,6 +34,7 @@ _evenkeel() {
   plan)
     _arguments -s -S \
         '--balance=[Policy optimal\: make each collection even (the default), or the total of the cluster, too]:WHAT: ' \
+        '--compare=[Plan with each of these policies, and print the plans side by side]:A,B[,...]: ' \
         '--policy=[auto (by server version, the default), count (chunks, as MongoDB up to 6.0.2), size (bytes, as MongoDB from 6.0.3), optimal (ours\: bytes by capacity, the fewest moved, in the fewest rounds)]:NAME:(auto count size optimal)' \
         '--rounds=[Project N rounds ahead (default 1)]:N: ' \
         '--seed=[Settle ties in an order drawn from N instead of the input'\''s]:N: ' \
