@@ -92,7 +92,7 @@ static void says_what_is_done(void **state)
     hand_round(h);
     const guint c = hand_busy(h, "shop.orders", 3);
     g_array_index(h->p.migrations, struct plan_migration, 1).why = g_strdup("moved for a reason");
-    g_ptr_array_add(h->owned, g_array_index(h->p.migrations, struct plan_migration, 1).why);
+    g_ptr_array_add(h->owned, (gpointer)g_array_index(h->p.migrations, struct plan_migration, 1).why);
     hand_split(h, c, "{\"k\": 5}", "{\"k\": 9}", "{\"k\": 7}");
     hand_blocked(h, c, 1, "jumbo");
     hand_warning(h, "someCode", NULL, "something is to be said");
