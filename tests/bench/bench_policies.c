@@ -99,6 +99,7 @@ static plan *time_plan(const struct set_scenario *sc, const cluster *cl, struct 
 {
     g_autoptr(flat_cluster) shards = sc->make(0); /* only what they are like is asked for */
     struct plan_options opt = flat_options(shards, r->policy);
+    opt.balance_cluster = sc->together;
     struct err err = {0};
     plan *p = NULL;
     measure_peak_reset();
