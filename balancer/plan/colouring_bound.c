@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    EXACT_MAX = 14,     /* vertices of a part: every odd subset is counted */
+    EXACT_MAX = 256,    /* vertices of a part that is judged exactly, in time with their third power */
     SEEDS_MAX = 256,    /* else sets are grown from so many pairs, those of the most edges */
     GROW_MAX = 33,      /* to so many vertices */
     LOOKS_MAX = 1 << 24 /* at vertices and pairs, all in all */
@@ -28,28 +28,20 @@ static uint32_t needed(uint64_t edges, uint32_t vertices)
     return (uint32_t)((edges + at_once - 1) / at_once);
 }
 
-/* --- every subset --- */
+/* --- exactly --- */
 
-static uint32_t try_all(const struct part *p)
+static bool try_exactly(const struct part *p, uint32_t colours, uint32_t *ret_needed)
 {
-    uint32_t weight[EXACT_MAX][EXACT_MAX] = {{0}}, best = 0;
-    g_autofree uint32_t *inside = g_new0(uint32_t, (size_t)1 << p->n);
+    g_autofree uint32_t *weight = g_new0(uint32_t, (size_t)p->n * p->n);
     for (uint32_t i = 0; i < p->n; i++) {
         uint32_t v = p->vertex[i];
-        for (uint32_t j = p->g->start[v]; j < p->g->start[v + 1]; j++)
-            if (p->mult[p->g->at[j]] > 0)
-                weight[i][p->number[multi_other(&p->g->pairs[p->g->at[j]], v)]] = p->mult[p->g->at[j]];
+        for (uint32_t j = p->g->start[v]; j < p->g->start[v + 1]; j++) {
+            uint32_t mult = p->mult[p->g->at[j]];
+            if (mult > 0)
+                weight[(size_t)i * p->n + p->number[multi_other(&p->g->pairs[p->g->at[j]], v)]] = mult;
+        }
     }
-    for (uint32_t set = 1; set < UINT32_C(1) << p->n; set++) {
-        uint32_t v = (uint32_t)__builtin_ctz(set), rest = set & (set - 1);
-        uint32_t size = (uint32_t)__builtin_popcount(set);
-        inside[set] = inside[rest];
-        for (; rest != 0; rest &= rest - 1)
-            inside[set] += weight[v][__builtin_ctz(rest)];
-        if (size % 2 == 1 && size > 1)
-            best = MAX(best, needed(inside[set], size));
-    }
-    return best;
+    return odd_set_find(weight, p->n, colours, ret_needed);
 }
 
 /* --- sets that are likely --- */
@@ -166,7 +158,16 @@ static void collect(struct part *p, uint32_t v)
     }
 }
 
-static uint32_t densest(const struct multigraph *g, const uint32_t *mult)
+/* The colours that a part needs, if more than `colours`. */
+static uint32_t try_part(const struct part *p, uint32_t colours)
+{
+    uint32_t n = 0;
+    if (p->n < 3 || (p->n <= EXACT_MAX && try_exactly(p, colours, &n)))
+        return n;
+    return try_likely(p);
+}
+
+static uint32_t densest(const struct multigraph *g, const uint32_t *mult, uint32_t colours)
 {
     g_autofree uint32_t *number = g_new(uint32_t, g->n), *vertex = g_new(uint32_t, g->n);
     struct part p = {.g = g, .mult = mult, .number = number, .vertex = vertex};
@@ -176,8 +177,7 @@ static uint32_t densest(const struct multigraph *g, const uint32_t *mult)
         if (number[v] != UINT32_MAX)
             continue;
         collect(&p, v);
-        if (p.n >= 3)
-            best = MAX(best, p.n <= EXACT_MAX ? try_all(&p) : try_likely(&p));
+        best = MAX(best, try_part(&p, colours));
     }
     return best;
 }
@@ -191,7 +191,7 @@ uint32_t multigraph_bound(const struct multigraph *g)
         for (uint32_t i = 0; i < g->n_pairs; i++)
             mult[i] = g->pairs[i].n;
         multigraph_peel(g, colours, mult, NULL);
-        more = densest(g, mult);
+        more = densest(g, mult, colours);
     }
     return g->bipartite ? multigraph_max_degree(g) : colours;
 }

@@ -17,10 +17,11 @@ static uint64_t bit(uint32_t c)
 
 /* --- the table --- */
 
+/* Colours in a row are neighbours. */
 static size_t slot_home(const struct mates *m, uint64_t key)
 {
-    uint64_t h = (key >> 16) * UINT64_C(0x9E3779B97F4A7C15);
-    return (size_t)(h >> 24) & m->mask;
+    uint64_t h = (key >> 19) * UINT64_C(0x9E3779B97F4A7C15);
+    return (size_t)((h >> 24) << 3 | (key >> 16 & 7)) & m->mask;
 }
 
 /* Where v's entry for c is, or the empty slot where it would be. */

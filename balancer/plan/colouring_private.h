@@ -53,10 +53,10 @@ uint32_t multigraph_bound(const struct multigraph *g);
 
 /* --- colouring_cut.c --- */
 
-/* Looks for an odd set of vertices with more than colours * floor(size / 2) edges inside; exact. `weight` is
- * n x n, symmetric, zero on the diagonal, no row's sum above `colours`; n is at least 3. Returns the colours
- * such a set needs, or 0 where there is none. */
-uint32_t odd_set_find(const uint32_t *weight, uint32_t n, uint32_t colours);
+/* Looks for an odd set of vertices with more than colours * floor(size / 2) edges inside, exactly. `weight`
+ * is n x n, symmetric, zero on the diagonal, no row's sum above `colours`. ret_needed: the colours that such
+ * a set needs, 0 if there is none. False where it was given up. */
+bool odd_set_find(const uint32_t *weight, uint32_t n, uint32_t colours, uint32_t *ret_needed);
 
 /* --- colouring_mates.c --- */
 
