@@ -58,22 +58,23 @@ uint32_t multigraph_bound(const struct multigraph *g);
  * a set needs, 0 if there is none. False where it was given up. */
 bool odd_set_find(const uint32_t *weight, uint32_t n, uint32_t colours, uint32_t *ret_needed);
 
-/* --- colouring_mates.c --- */
+/* --- colouring_mates.c, colouring_table.c --- */
 
 #define MATE_NONE UINT16_MAX
 
-/* A partial colouring: who is at the other end of v's edge of a colour. Vertices of many edges have a row of
- * all colours and a bit for each that is free; in large graphs, the others share a hash table. */
+/* A partial colouring: who is at the other end of v's edge of a colour, and which colours are free at v. In
+ * large graphs not every vertex can have a row of all colours: those of few edges share a hash table, and
+ * those of the fewest have no bits either. */
 struct mates {
-    uint32_t n, colours, room; /* `room`: colours that rows have room for */
-    size_t words;              /* of free bits in a row */
-    uint16_t **row;            /* per vertex; NULL: in the table */
-    uint64_t **free;           /* likewise; bits from `colours` on are 0 */
-    uint64_t **some;           /* a bit for each word of those that is not 0 */
-    uint32_t *low; /* per vertex: all words of `some` below are 0; without a row: no colour below is free */
+    uint32_t n, colours, room; /* `room`: colours that there is memory for */
+    uint16_t **row;            /* per vertex, then colour: its mate; NULL: in the table */
+    uint64_t *
+        *free; /* per vertex: a bit for each free colour, 0 from `colours` on; NULL: only the table tells */
+    uint64_t **some; /* a bit for each word of those that is not 0 */
+    uint32_t *low;   /* per vertex: all words of `some` below are 0; without bits: no colour below is free */
     uint16_t *row_memory;
     uint64_t *free_memory;
-    uint64_t *slot; /* mates_pack(), 0: empty */
+    uint64_t *slot; /* the table: mates_pack(), 0: empty */
     size_t mask, n_slots;
 };
 
@@ -82,9 +83,19 @@ static inline uint64_t mates_pack(uint32_t v, uint32_t c, uint32_t mate)
     return (uint64_t)v << 48 | (uint64_t)c << 16 | mate;
 }
 
+/* --- colouring_table.c --- */
+
+uint16_t mates_get_slot(const struct mates *m, uint32_t v, uint32_t c);
+void mates_put_slot(struct mates *m, uint32_t v, uint32_t c, uint16_t mate);
+/* The `n_slots` entries, in no order. */
+uint64_t *mates_copy_slots(const struct mates *m);
+/* Sorts entries by one part of them, stable: that from bit `shift` on, below `end`. */
+void mates_sort(uint64_t *entries, size_t n, unsigned shift, uint32_t end);
+
+/* --- colouring_mates.c --- */
+
 void mates_init(struct mates *m, const struct multigraph *g, uint32_t room);
 void mates_clear(struct mates *m);
-uint16_t mates_get_slot(const struct mates *m, uint32_t v, uint32_t c);
 /* `mate` MATE_NONE: the colour becomes free. */
 void mates_put(struct mates *m, uint32_t v, uint32_t c, uint16_t mate);
 /* Colours more, free everywhere. */
@@ -98,8 +109,6 @@ void mates_drop_colour(struct mates *m, GArray *ret_edges);
 uint32_t mates_common(struct mates *m, uint32_t u, uint32_t v);
 /* The first colour from `c` on, around the end, that is free at v; `colours` if none. */
 uint32_t mates_free_from(struct mates *m, uint32_t v, uint32_t c);
-/* Sorts entries by one part of them, stable: that from bit `shift` on, below `end`. */
-void mates_sort(uint64_t *entries, size_t n, unsigned shift, uint32_t end);
 /* All edges, mates_pack(v, c, mate) with v < mate, ascending. n_edges: how many there are, all in all. */
 uint64_t *mates_list(const struct mates *m, size_t n_edges);
 

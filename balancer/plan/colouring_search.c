@@ -97,7 +97,7 @@ bool search_place(struct search *s, uint32_t *u, uint32_t *v)
         s->work = work; /* allowed for those that resist */
     while (!placed && s->work > 0) {
         move_on(s, u, v);
-        s->work -= 16 + (int64_t)s->m.words / 4;
+        s->work -= 16 + s->m.colours / 256;
         placed = place_here(s, *u, *v);
     }
     return placed;

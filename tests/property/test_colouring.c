@@ -73,6 +73,22 @@ static void draw_bipartite(struct sample *s, uint32_t n_max, uint32_t edges_max)
     s->n_edges = n;
 }
 
+/* Groups of any size with many edges inside and few between them: odd sets that are not easily told from even
+ * ones. */
+static void draw_groups(struct sample *s, uint32_t n_max, uint32_t edges_max)
+{
+    draw_any(s, n_max, edges_max);
+    g_autoptr(GRand) rand = g_rand_new_with_seed(s->seed + 1);
+    const uint32_t groups = 2U + below(rand, 4);
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_edges; i++) {
+        struct colouring_edge e = s->edge[i];
+        if (e.a * groups / s->n == e.b * groups / s->n || below(rand, 20) == 0)
+            s->edge[n++] = e;
+    }
+    s->n_edges = n;
+}
+
 static uint32_t max_degree(const struct sample *s)
 {
     uint32_t degree[VERTICES_MAX] = {0}, max = 0;
@@ -121,7 +137,8 @@ static void test_any(void **state)
     g_autofree struct sample *s = g_new0(struct sample, 1);
     unsigned hit = 0, above_degree = 0, n_samples = 4000;
     for (s->seed = 1; s->seed <= n_samples; s->seed++) {
-        draw_any(s, s->seed % 2 == 0 ? 9 : VERTICES_MAX, s->seed % 50 == 0 ? EDGES_MAX : 300);
+        (s->seed % 3 == 0 ? draw_groups : draw_any)(s, s->seed % 2 == 0 ? 9 : VERTICES_MAX,
+                                                    s->seed % 50 == 0 ? EDGES_MAX : 300);
         uint32_t degree = max_degree(s), bound = colouring_bound(s->n, s->edge, s->n_edges), n = find(s);
         CHECK(s, bound >= degree, "degree %u, bound %u", degree, bound);
         CHECK(s, n >= bound && n <= bound + 1, "bound %u, %u colours", bound, n);
@@ -189,8 +206,8 @@ static void test_bound_against_subsets(void **state)
 {
     (void)state;
     g_autofree struct sample *s = g_new0(struct sample, 1);
-    for (s->seed = 1; s->seed <= 500; s->seed++) {
-        draw_any(s, s->seed % 10 == 0 ? SUBSETS_VERTICES : 9, 60);
+    for (s->seed = 1; s->seed <= 1500; s->seed++) {
+        (s->seed % 3 == 0 ? draw_any : draw_groups)(s, s->seed % 20 == 0 ? SUBSETS_VERTICES : 9, 80);
         uint32_t bound = colouring_bound(s->n, s->edge, s->n_edges), best = bound_by_subsets(s);
         CHECK(s, bound == best, "bound %u, by all subsets %u", bound, best);
     }

@@ -56,12 +56,16 @@ static const struct row rows[] = {
 static void check_proper(const struct colouring_edge *edges, const uint32_t *colour, size_t n_edges,
                          uint32_t n)
 {
-    g_autofree bool *seen = g_new0(bool, ((size_t)n + 1) * UINT16_MAX);
+    g_autofree uint8_t *seen =
+        g_new0(uint8_t, (size_t)n * UINT16_MAX / 8 + 1); /* a bit for each colour and vertex */
     for (size_t i = 0; i < n_edges; i++) {
+        const uint16_t ends[] = {edges[i].a, edges[i].b};
         assert_true(colour[i] < n);
-        bool *at = seen + (size_t)colour[i] * UINT16_MAX;
-        assert_false(at[edges[i].a] || at[edges[i].b]);
-        at[edges[i].a] = at[edges[i].b] = true;
+        for (size_t j = 0; j < 2; j++) {
+            size_t at = (size_t)colour[i] * UINT16_MAX + ends[j];
+            assert_false(seen[at / 8] >> at % 8 & 1);
+            seen[at / 8] |= (uint8_t)(1U << at % 8);
+        }
     }
 }
 
@@ -81,6 +85,46 @@ static void test_table(void **state)
             fail_msg("%s: bound %u, %u colours; expected %u, %u", row->name, bound, n, row->bound,
                      row->colours);
         check_proper(edges, colour, n_edges, n);
+    }
+}
+
+/* Groups of `size` vertices each, every two of one group joined `times`, and the groups in a row by an edge.
+ */
+static size_t join_groups(uint32_t groups, uint32_t size, uint32_t times, struct colouring_edge *edges)
+{
+    size_t n = 0;
+    for (uint32_t g = 0; g < groups; g++) {
+        for (uint32_t i = 0; i < size; i++)
+            for (uint32_t j = 0; j < i; j++)
+                for (uint32_t k = 0; k < times; k++)
+                    edges[n++] = (struct colouring_edge){(uint16_t)(g * size + i), (uint16_t)(g * size + j)};
+        if (g > 0)
+            edges[n++] = (struct colouring_edge){(uint16_t)(g * size - 1), (uint16_t)(g * size)};
+    }
+    return n;
+}
+
+static void test_groups(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t groups, size, times, bound;
+    } cases[] = {
+        {2, 41, 20, 820}, /* a large odd set within a part */
+        {3, 40, 20, 781}, /* even ones: the degree is enough */
+        {90, 5, 3, 15},   /* more than are judged exactly, small sets */
+        {2, 201, 1, 201}, /* and large ones */
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const uint32_t size = cases[i].size;
+        const size_t most = (size_t)cases[i].groups * (1 + (size_t)size * (size - 1) / 2 * cases[i].times);
+        g_autofree struct colouring_edge *edges = g_new(struct colouring_edge, most);
+        g_autofree uint32_t *colour = g_new(uint32_t, most);
+        const uint16_t n = (uint16_t)(cases[i].groups * size);
+        size_t n_edges = join_groups(cases[i].groups, size, cases[i].times, edges);
+        assert_int_equal(colouring_bound(n, edges, n_edges), cases[i].bound);
+        assert_int_equal(colouring_find(n, edges, n_edges, colour), cases[i].bound);
+        check_proper(edges, colour, n_edges, cases[i].bound);
     }
 }
 
@@ -137,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_early_colours),
         cmocka_unit_test(test_large_and_sparse),
     };
