@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* colouring.h - the rounds of a set of migrations, as an edge colouring: shards are vertices, migrations
- * edges, rounds colours. Owns: which migrations run together. Never: knows of chunks, bytes or time; asks a
- * clock, or for chance: the same edges give the same colours.
+/* colouring.h - rounds as an edge colouring: shards are vertices, migrations edges, rounds colours.
+ * Owns: which migrations run together. Never: knows of chunks, bytes or time; depends on a clock or on
+ * chance.
  */
 #pragma once
 
