@@ -12,59 +12,15 @@ static const struct plan_collection *collection_at(const plan *p, guint i)
     return &g_array_index(p->collections, struct plan_collection, i);
 }
 
-/* Bytes where the policy goes by them and all of them are known, else chunks. */
-static bool bytes_known(const struct plan_collection *c)
-{
-    for (uint32_t i = 0; i < c->n_shards; i++)
-        if (c->shards[i].bytes < 0 || c->shards[i].bytes_after < 0 || c->shards[i].target_bytes < 0)
-            return false;
-    return true;
-}
-
-static enum load_unit unit_of(const plan *p, const struct plan_collection *c)
-{
-    return p->policy->unit == LOAD_BYTES && bytes_known(c) ? LOAD_BYTES : LOAD_CHUNKS;
-}
-
-static struct html_load load_of(enum load_unit unit, const struct plan_shard *s)
-{
-    if (unit == LOAD_BYTES)
-        return (struct html_load){s->shard, s->bytes, s->bytes_after, s->target_bytes};
-    return (struct html_load){s->shard, s->chunks, s->chunks_after, s->target_chunks};
-}
-
 /* ---- the cluster ---- */
-
-static enum load_unit unit_of_all(const plan *p)
-{
-    if (p->policy->unit != LOAD_BYTES)
-        return LOAD_CHUNKS;
-    for (guint i = 0; i < p->collections->len; i++)
-        if (collection_at(p, i)->status != PLAN_EXCLUDED && !bytes_known(collection_at(p, i)))
-            return LOAD_CHUNKS;
-    return LOAD_BYTES;
-}
 
 void html_shards(struct html *h)
 {
     const plan *p = h->p;
-    const enum load_unit unit = unit_of_all(p);
-    g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(struct html_load));
+    enum load_unit unit;
+    g_autoptr(GArray) rows = loads_of_cluster(p, &unit);
     if (p->collections->len == 0)
         return;
-    g_array_set_size(rows, p->cl->n_shards);
-    for (uint16_t s = 0; s < p->cl->n_shards; s++)
-        g_array_index(rows, struct html_load, s).shard = s;
-    for (guint i = 0; i < p->collections->len; i++) {
-        const struct plan_collection *c = collection_at(p, i);
-        for (uint32_t k = 0; c->status != PLAN_EXCLUDED && k < c->n_shards; k++) {
-            const struct html_load l = load_of(unit, &c->shards[k]);
-            struct html_load *row = &g_array_index(rows, struct html_load, l.shard);
-            row->now += l.now;
-            row->after += l.after;
-            row->target += l.target;
-        }
-    }
     section_open(h->out, "shards", unit == LOAD_BYTES ? "Data per shard" : "Chunks per shard",
                  "All collections that are balanced, together.");
     put_shard_table(h, "Shards of the cluster, before and after", unit, rows, HTML_SHARDS, NULL);
@@ -198,11 +154,11 @@ static void put_facts_of(struct html *h, const struct plan_collection *c)
 
 static void put_detail(struct html *h, const struct plan_collection *c, guint number)
 {
-    const enum load_unit unit = unit_of(h->p, c);
-    g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(struct html_load));
+    const enum load_unit unit = loads_unit(h->p, c);
+    g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(struct shard_load));
     g_autoptr(GString) caption = g_string_new(NULL);
     for (uint32_t i = 0; i < c->n_shards; i++) {
-        const struct html_load l = load_of(unit, &c->shards[i]);
+        const struct shard_load l = loads_of(unit, &c->shards[i]);
         g_array_append_val(rows, l);
     }
     putf(h->out, "<details class=\"card part\" id=\"c%u\"%s><summary><h3>", number,

@@ -156,7 +156,7 @@ void put_paragraph(GString *out, const char *cls, const char *text)
 /* Those furthest from their target, or that change, first. */
 static gint by_interest(gconstpointer a, gconstpointer b)
 {
-    const struct html_load *x = a, *y = b;
+    const struct shard_load *x = a, *y = b;
     const int64_t dx = MAX(ABS(x->now - x->after), ABS(x->after - x->target));
     const int64_t dy = MAX(ABS(y->now - y->after), ABS(y->after - y->target));
     return dx != dy ? (dx > dy ? -1 : 1) : (int)x->shard - (int)y->shard;
@@ -164,7 +164,7 @@ static gint by_interest(gconstpointer a, gconstpointer b)
 
 static gint by_shard(gconstpointer a, gconstpointer b)
 {
-    return (int)((const struct html_load *)a)->shard - (int)((const struct html_load *)b)->shard;
+    return (int)((const struct shard_load *)a)->shard - (int)((const struct shard_load *)b)->shard;
 }
 
 /* The zones of the shard that count here: those with ranges in the collection, or in any. */
@@ -188,7 +188,7 @@ static void put_zones_of(struct html *h, const struct shard *s, const struct pla
         putf(h->out, " <span class=\"dim\">+%u</span>", all - shown);
 }
 
-static void put_shard_bar(GString *out, enum load_unit unit, const struct html_load *r, int64_t scale)
+static void put_shard_bar(GString *out, enum load_unit unit, const struct shard_load *r, int64_t scale)
 {
     g_autoptr(GString) label = g_string_new("before ");
     const double whole = (double)MAX(scale, 1);
@@ -205,7 +205,7 @@ static void put_shard_bar(GString *out, enum load_unit unit, const struct html_l
     draw_bar(out, &bar);
 }
 
-static void put_shard_row(struct html *h, enum load_unit unit, const struct html_load *r, int64_t scale,
+static void put_shard_row(struct html *h, enum load_unit unit, const struct shard_load *r, int64_t scale,
                           const struct plan_collection *c)
 {
     const struct shard *s = r->shard < h->p->cl->n_shards ? &h->p->cl->shards[r->shard] : NULL;
@@ -250,12 +250,12 @@ void put_shard_table(struct html *h, const char *caption, enum load_unit unit, G
         g_array_sort(rows, by_shard);
     }
     for (guint i = 0; i < rows->len; i++) {
-        const struct html_load *r = &g_array_index(rows, struct html_load, i);
+        const struct shard_load *r = &g_array_index(rows, struct shard_load, i);
         scale = MAX(scale, MAX(r->now, MAX(r->after, r->target)));
     }
     table_open(h->out, caption, true, columns);
     for (guint i = 0; i < rows->len; i++)
-        put_shard_row(h, unit, &g_array_index(rows, struct html_load, i), scale, c);
+        put_shard_row(h, unit, &g_array_index(rows, struct shard_load, i), scale, c);
     table_close(h->out);
     put_rest(h->out, rows->len, all, ", which change less");
 }

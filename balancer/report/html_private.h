@@ -7,6 +7,7 @@
 #include "balancer/draw/draw.h"
 #include "balancer/draw/markup.h"
 #include "balancer/report/keyspace.h"
+#include "balancer/report/loads.h"
 #include "balancer/report/report.h"
 #include "balancer/report/schedule.h"
 
@@ -77,12 +78,7 @@ void append_mark(GString *out, uint32_t zone);
 /* A wrapped text of our own with foreign names in it, such as a sentence why. */
 void put_paragraph(GString *out, const char *cls, const char *text);
 
-/* One row of a table of shards with bars. */
-struct html_load {
-    uint16_t shard;
-    int64_t now, after, target;
-};
-/* `rows`: struct html_load. */
+/* A table of shards with bars. `rows`: struct shard_load; put in order, and cut off at the limit. */
 void put_shard_table(struct html *h, const char *caption, enum load_unit unit, GArray *rows, guint limit,
                      const struct plan_collection *c);
 

@@ -101,6 +101,7 @@ void report_text(const plan *p, const struct report_source *src, const struct re
     if (style->quiet)
         return;
     warnings(&pg, p);
+    parts_shards(&pg, p);
     parts_collections(&pg, p);
     parts_zone_change(&pg, p);
     parts_space(&pg, p);

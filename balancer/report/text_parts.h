@@ -6,6 +6,7 @@
 #pragma once
 
 #include "balancer/plan/plan.h"
+#include "balancer/report/keyspace.h"
 #include "balancer/report/page.h"
 
 #include <glib.h>
@@ -28,3 +29,16 @@ void parts_zone_change(struct page *pg, const plan *p); /* its preview */
 void parts_splits(struct page *pg, const plan *p);
 void parts_migrations(struct page *pg, const plan *p);
 void parts_blocked(struct page *pg, const plan *p);
+
+/* What each shard holds before and after: of the cluster, where several collections change; of one
+ * collection. */
+void parts_shards(struct page *pg, const plan *p);
+void parts_shard_table(struct page *pg, const plan *p, const struct plan_collection *c);
+
+/* The key space of one collection: a line with its zones, one with what moves; nothing where there is
+ * neither, or where its chunks are not known. `told`: which of the two scales were explained already. */
+struct strip_scales {
+    bool bytes, chunks;
+};
+void parts_strip(struct page *pg, const plan *p, const struct plan_collection *c,
+                 const struct moves_by_collection *moves, struct strip_scales *told);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "balancer/plan/planner.h"
 #include "balancer/report/page.h"
 #include "balancer/report/report.h"
+#include "tests/support/cluster_json.h"
 #include "tests/support/plan_by_hand.h"
 
 #include <locale.h>
@@ -272,13 +274,104 @@ static void test_folded_collections(void **state)
     g_autoptr(hand) h = busy_plan(15, 1);
     hand_at(h, 14)->bytes_moved = 1LL << 40; /* the most work is shown, in the plan's order */
     g_autofree char *text = text_of(h, (struct report_style){.width = 200});
-    assert_int_equal(count(text, "SHARD "), 10);
+    assert_int_equal(count(text, "SHARD "), 11); /* one for all of them together */
     check_has(text, "\nshop.orders0\n");
     check_has(text, "\nshop.orders8\n");
     check_has(text, "\nshop.orders14\n");
     assert_true(strstr(text, "\nshop.orders14\n") > strstr(text, "\nshop.orders8\n"));
     check_has_not(text, "\nshop.orders9\n");
     check_has(text, "\xe2\x80\xa6 5 more collections; --all shows them\n");
+}
+
+/* All collections together: only where several change; the bar has the share in it. */
+static void test_cluster_table(void **state)
+{
+    (void)state;
+    for (guint n = 1; n <= 3; n++) {
+        g_autoptr(hand) h = busy_plan(n, 1);
+        for (guint i = 0; i < n; i++)
+            hand_at(h, i)->n_migrations = 1;
+        g_autofree char *text = text_of(h, (struct report_style){.width = 120});
+        g_autofree char *ascii = text_of(h, (struct report_style){.width = 120, .ascii = true});
+        check_lines("cluster", text, (struct report_style){.width = 120});
+        check_lines("ascii", ascii, (struct report_style){.width = 120, .ascii = true});
+        assert_int_equal(count(text, "All collections together\n"), n > 1 ? 1 : 0);
+        if (n == 2) {
+            check_has(text,
+                      "  shard0             71.5 GiB \xe2\x86\x92 49.5 GiB  50.0 GiB  143% \xe2\x86\x92 99%  "
+                      "\xe2\x96\x88\xe2\x96\x88");
+            check_has(ascii, "  ##################|-------\n");
+            check_has(ascii, "  shard3 (draining)  20.0 MiB");
+        }
+    }
+}
+
+/* ---- the strip: of a real model ---- */
+
+/* Three shards; c.c has 4 chunks of a zone in 8, c.d 2 chunks without; sizes if asked for. */
+static cluster *strip_cluster(bool sizes)
+{
+    g_autoptr(GString) s =
+        g_string_new("{'shards': [{'_id': 's0', 'tags': ['EU']}, {'_id': 's1'}, {'_id': 's2'}],"
+                     "'collections': [");
+    static const struct {
+        const char *ns;
+        int n;
+    } colls[] = {{"c.c", 8}, {"c.d", 4}};
+    for (size_t c = 0; c < G_N_ELEMENTS(colls); c++)
+        g_string_append_printf(s,
+                               "%s{'_id': '%s', 'key': {'k': 1}, 'lastmodEpoch': {'$oid': "
+                               "'5f0000000000000000000001'}}",
+                               c > 0 ? "," : "", colls[c].ns);
+    g_string_append(s,
+                    "], 'tags': [{'ns': 'c.c', 'min': {'k': 2}, 'max': {'k': 6}, 'tag': 'EU'}], 'chunks': [");
+    for (size_t c = 0; c < G_N_ELEMENTS(colls); c++)
+        for (int i = 0; i < colls[c].n; i++) {
+            g_autofree char *min = i == 0 ? g_strdup("{'$minKey': 1}") : g_strdup_printf("%d", i);
+            g_autofree char *max =
+                i == colls[c].n - 1 ? g_strdup("{'$maxKey': 1}") : g_strdup_printf("%d", i + 1);
+            g_string_append_printf(
+                s,
+                "%s{'ns': '%s', 'min': {'k': %s}, 'max': {'k': %s}, 'shard': 's0', 'lastmod': "
+                "{'$timestamp': {'t': 1, 'i': %d}}",
+                c + (size_t)i > 0 ? "," : "", colls[c].ns, min, max, i);
+            g_string_append_printf(s, sizes ? ", 'estimatedDataSizeBytes': %d}" : "}", i == 7 ? 9000 : 1000);
+        }
+    g_string_append(s, "]}");
+    return cluster_from_json(s->str);
+}
+
+static char *strip_of(bool sizes, struct report_style style)
+{
+    struct plan_options opt = plan_options_default();
+    g_autoptr(cluster) cl = strip_cluster(sizes);
+    g_autoptr(plan) p = NULL;
+    GString *out = g_string_new(NULL);
+    opt.policy = policy_find("count");
+    opt.until_balanced = true;
+    assert_true(plan_make(cl, &opt, &p, NULL));
+    report_text(p, &source, &style, out);
+    check_lines("strip", out->str, style);
+    return g_string_free(out, FALSE);
+}
+
+static void test_strip(void **state)
+{
+    (void)state;
+    g_autofree char *text = strip_of(false, (struct report_style){.width = 40, .ascii = true});
+    /* 32 columns: 4 a chunk of c.c, 8 a chunk of c.d. */
+    check_has(text, "\n  zones ........AAAAAAAAAAAAAAAA........\n");
+    check_has(text, "\n  moves ");
+    check_has(text, "        A EU; from the lowest key to the\n");
+    assert_int_equal(count(text, "from the lowest key"), 1);
+    assert_int_equal(count(text, "\n  zones "), 1);
+    g_autofree char *sized = strip_of(true, (struct report_style){.width = 40, .ascii = true});
+    /* The last chunk has 9 of 16 parts of the data, and so 18 of 32 columns. */
+    check_has(sized, "\n  zones ....AAAAAAAA....................\n");
+    check_has(sized, "its data\n");
+    g_autofree char *wide = strip_of(false, (struct report_style){.width = 300});
+    check_has(wide, "\xc2\xb7\xc2\xb7\x41\x41");
+    check_has(wide, "each chunk as wide as the others\n");
 }
 
 /* Of each code the first three. */
@@ -493,6 +586,8 @@ int main(void)
         cmocka_unit_test(test_order_of_parts),
         cmocka_unit_test(test_folding),
         cmocka_unit_test(test_folded_collections),
+        cmocka_unit_test(test_cluster_table),
+        cmocka_unit_test(test_strip),
         cmocka_unit_test(test_folded_advice),
         cmocka_unit_test(test_many_shards),
         cmocka_unit_test(test_only_splits),
