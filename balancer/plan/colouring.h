@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* colouring.h - rounds as an edge colouring: shards are vertices, migrations edges, rounds colours.
- * Owns: which migrations run together. Never: knows of chunks, bytes or time; depends on a clock or on
- * chance.
+ * Owns: which migrations run together. Never: knows of chunks, bytes or time; leaves anything to chance.
  */
 #pragma once
 
