@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A file of zones has keys of a snapshot: `tags` and `shards`; a whole snapshot is one, too. What is neither
  * ours nor a snapshot's is a slip of the pen, and must not go for a wish that nothing is changed. */
+#include "balancer/source/readers.h"
 #include "balancer/source/source.h"
 #include "balancer/source/walk.h"
 #include "common/nearest.h"
@@ -114,19 +115,19 @@ static bool check_effect(const struct zones_file *f, struct err *err)
                    "{\"namespaces\": [\"db.coll\"]}");
 }
 
-static bool read_zones(const char *path, struct zones_file *f, struct err *err)
+bool zones_read(stream *st, change_list *to, guint at, struct err *err)
 {
-    const struct sink sink = {f, on_key, NULL, on_text, on_document, NULL};
-    g_autoptr(stream) st = stream_open(path, err);
-    return st != NULL && walk(st, &sink, err) && check_keys(f, err) && check_effect(f, err);
+    struct zones_file f = {.to = to, .at = at};
+    const struct sink sink = {&f, on_key, NULL, on_text, on_document, NULL};
+    bool ok = walk(st, &sink, err) && check_keys(&f, err) && check_effect(&f, err);
+    g_free(f.unknown);
+    return ok;
 }
 
 bool source_read_zones(const char *path, change_list *to, guint at, struct err *err)
 {
-    struct zones_file f = {.to = to, .at = at};
-    bool ok = read_zones(path, &f, err);
-    g_free(f.unknown);
-    if (!ok)
+    g_autoptr(stream) st = stream_open(path, err);
+    if (st == NULL || !zones_read(st, to, at, err))
         return strcmp(path, "-") == 0 ? err_wrap(err, "zones from standard input")
                                       : err_wrap(err, "zones '%s'", path);
     return true;
