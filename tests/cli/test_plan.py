@@ -308,6 +308,72 @@ class Configuration(PlanCase):
         self.assertNotIn("shop.users", {m["ns"] for m in migrations(plan)})
 
 
+def skewed(version="8.0.4", **more):
+    """Four shards, of which one holds all of a collection of 400 GiB."""
+    key = [{"$minKey": 1}, 1, 2, 3, {"$maxKey": 1}]
+    return {"evenkeelSnapshot": 1, "serverVersion": version, "shards": [{"_id": f"s{i}"} for i in range(4)],
+            "collections": [{"_id": "a.b", "key": {"x": 1}}],
+            "chunks": [{"ns": "a.b", "min": {"x": low}, "max": {"x": high}, "shard": "s0"} for low, high in zip(key, key[1:])],
+            "sizes": {"a.b": {"s0": 400 * 1024 * MIB}}, **more}
+
+
+class Advice(PlanCase):
+    def advice(self, snapshot_, *args):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(snapshot_, file)
+            file.flush()
+            answer = self.ok_json(args[0], *args[1:], "--snapshot", file.name, "--format", "json")
+            return {(a["code"], a["ns"]): a for a in answer["advice"]}
+
+    def test_recorded_clusters(self):
+        want = {"balanced": {("jumbo", "shop.carts"), ("unevenChunkSizes", "shop.carts")}, "imbalanced": set(),
+                "after-moves": set(), "draining": set()}
+        for state in STATES:
+            with self.subTest(state=state):
+                given = self.plan(state)["advice"]
+                self.assertEqual({(a["code"], a["ns"]) for a in given}, want[state])
+                again = self.plan(state)["advice"]
+                self.assertEqual(given, again)
+
+    def test_recorded_dumps(self):
+        """A dump has the log of all splits: those by hand, when the cluster was made, are no sign of anything."""
+        for state in STATES:
+            with self.subTest(state=state):
+                plan = self.ok_json("plan", "--dump", dump(state), "--format", "json")
+                self.assertNotIn("ascendingKey", [a["code"] for a in plan["advice"]])
+
+    def test_text(self):
+        text = self.ok("plan", "--snapshot", snapshot("balanced"))
+        self.assertIn("\nAdvice\n  jumbo shop.carts: 1 chunk on shard0", text)
+        self.assertIn('db.adminCommand({split: "shop.carts"', text)
+        self.assertNotIn("Advice", self.ok("plan", "--snapshot", snapshot("balanced"), "--quiet"))
+        self.assertNotIn("Advice", self.ok("plan", "--snapshot", snapshot("imbalanced")))
+        self.assertNotIn("jumbo", self.ok("plan", "--snapshot", snapshot("balanced"), "--format", "commands"))
+
+    def test_resharding_for_plan_and_drain(self):
+        command = 'db.adminCommand({reshardCollection: "a.b", key: { "x": NumberInt(1) }, forceRedistribution: true})'
+        for args in (("plan",), ("drain", "s0")):
+            with self.subTest(args=args):
+                given = self.advice(skewed(), *args)
+                self.assertEqual(given[("reshardFaster", "a.b")]["commands"], [command])
+                self.assertEqual(self.advice(skewed("7.0.9"), *args), {})
+        self.assertEqual(self.advice(skewed(), "drain", "s1"), {})
+
+    def test_draining_by_an_option(self):
+        """A zone whose only shard is taken away for the question."""
+        zoned = skewed(tags=[{"ns": "a.b", "min": {"x": 1}, "max": {"x": 2}, "tag": "EU"}])
+        zoned["shards"][0]["tags"] = ["EU"]
+        self.assertNotIn(("zoneCannotBeMet", "a.b"), self.advice(zoned, "plan"))
+        given = self.advice(zoned, "plan", "--drain", "s0")
+        self.assertIn("s0 is draining", given[("zoneCannotBeMet", "a.b")]["message"])
+
+    def test_a_limit_of_the_configuration(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write("balancer: {shards: {s1: {maxBytes: 100GiB}}}\n")
+            file.flush()
+            self.assertEqual(self.advice(skewed(), "plan", "--config", file.name), {})
+
+
 class Policies(PlanCase):
     def test_auto_goes_by_version(self):
         doc = json.loads(snapshot("imbalanced").read_text(encoding="utf-8"))

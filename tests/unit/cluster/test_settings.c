@@ -257,6 +257,54 @@ static void test_changelog(void **state)
     }
 }
 
+#define TOP "'min': {'x': 5}, 'max': {'x': {'$maxKey': 1}}"
+#define LOW "'min': {'x': 1}, 'max': {'x': 5}"
+#define ENTRY(what, time, details)                                                                           \
+    "{'what': '" what "', 'ns': 'd.c', 'time': {'$date': {'$numberLong': '" time "'}}, 'details': {" details \
+    "}}"
+
+/* "splits/of the last chunk moves/of the last chunk first-last" */
+static const struct log_row activity_rows[] = {
+    {"nothing", "", "0/0 0/0 0-0"},
+    {"a split of the last chunk", ENTRY("split", "7", "'before': {" TOP "}, 'left': {}"), "1/1 0/0 7-7"},
+    {"a split of another", ENTRY("split", "7", "'before': {" LOW "}"), "1/0 0/0 0-0"},
+    {"many parts count once",
+     ENTRY("multi-split", "7", "'before': {" TOP "}, 'number': 1, 'of': 2") ", " ENTRY(
+         "multi-split", "7", "'before': {" TOP "}, 'number': 2, 'of': 2"),
+     "1/1 0/0 7-7"},
+    {"number that is none", ENTRY("multi-split", "7", "'before': {" TOP "}, 'number': 'x'"), "0/0 0/0 0-0"},
+    {"a split of nothing", ENTRY("split", "7", "'before': 5"), "0/0 0/0 0-0"},
+    {"moves, oldest last",
+     ENTRY("moveChunk.commit", "9", TOP) ", " ENTRY("moveChunk.commit", "8",
+                                                    LOW) ", " ENTRY("moveChunk.commit", "3", TOP),
+     "0/0 3/2 3-9"},
+    {"attempts do not count", ENTRY("moveChunk.start", "9", TOP) ", " ENTRY("moveChunk.error", "9", TOP),
+     "0/0 0/0 0-0"},
+    {"a bound that is not all MaxKey",
+     ENTRY("moveChunk.commit", "9", "'min': {'x': 1, 'y': 1}, 'max': {'x': {'$maxKey': 1}, 'y': 1}"),
+     "0/0 1/0 0-0"},
+    {"an empty bound", ENTRY("moveChunk.commit", "9", "'min': {}, 'max': {}"), "0/0 1/0 0-0"},
+    {"no bound", ENTRY("moveChunk.commit", "9", "'max': 5"), "0/0 1/0 0-0"},
+};
+
+static void test_activity(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(activity_rows); i++) {
+        g_autofree char *json = g_strdup_printf("{'collections': [{'_id': 'a.a', 'key': {'x': 1}}, {'_id': "
+                                                "'d.c', 'key': {'x': 1}}], 'changelog': [%s]}",
+                                                activity_rows[i].documents);
+        g_autoptr(cluster) cl = cluster_from_json(json);
+        const struct activity *a = &cluster_find_collection(cl, "d.c")->activity;
+        g_autofree char *got =
+            g_strdup_printf("%u/%u %u/%u %" G_GINT64_FORMAT "-%" G_GINT64_FORMAT, a->splits, a->top_splits,
+                            a->moves, a->top_moves, a->top_first_ms, a->top_last_ms);
+        if (strcmp(got, activity_rows[i].want) != 0)
+            fail_msg("%s: %s", activity_rows[i].name, got);
+        assert_int_equal(cluster_find_collection(cl, "a.a")->activity.moves, 0);
+    }
+}
+
 /* Names that are in the model no more are not numbered. */
 static void test_changelog_names(void **state)
 {
@@ -310,10 +358,10 @@ static void test_long_changelog(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_settings),       cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_version),        cmocka_unit_test(test_max_chunk),
-        cmocka_unit_test(test_changelog),      cmocka_unit_test(test_changelog_names),
-        cmocka_unit_test(test_long_changelog),
+        cmocka_unit_test(test_settings),        cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_version),         cmocka_unit_test(test_max_chunk),
+        cmocka_unit_test(test_changelog),       cmocka_unit_test(test_activity),
+        cmocka_unit_test(test_changelog_names), cmocka_unit_test(test_long_changelog),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
