@@ -104,11 +104,11 @@ static char *jumbo_todo(const struct advisor *a, const struct coll_facts *f, boo
 
 void advice_jumbo(struct advisor *a, const struct coll_facts *f)
 {
+    if (f->jumbo == 0)
+        return;
     const uint32_t shown = (uint32_t)MIN(f->jumbo, ADVICE_JUMBO_SHOWN);
     uint32_t single = 0;
     g_autoptr(GString) cmd = g_string_new(NULL);
-    if (f->jumbo == 0)
-        return;
     for (uint32_t i = 0; i < shown; i++) {
         const bool one = spans_one(f->coll, f->jumbo_first[i]);
         single += one ? 1 : 0;

@@ -7,7 +7,7 @@
 #include "balancer/key/show.h"
 #include "common/text.h"
 
-#include <string.h>
+#include <math.h>
 
 /* Fewer chunks, or fewer entries in the changelog, tell nothing; nor do entries of less than an hour: who
  * splits a new collection by hand, from the lowest bound to the highest, splits its last chunk each time. */
@@ -98,7 +98,7 @@ static void say_clock(GString *s, const struct signs *g)
     g_autofree char *when = text_iso8601(g->last.ms);
     g_string_append_printf(s, "; the last bound is of %s, ", when);
     if (g->age_ms >= 0)
-        text_append_duration(s, (double)(g->age_ms / 1000));
+        text_append_duration(s, floor((double)g->age_ms / 1000));
     g_string_append(s, g->age_ms >= 0 ? " before the metadata were taken"
                                       : "about when the metadata were taken");
 }

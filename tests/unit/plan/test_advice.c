@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { DAY = 24 * 3600 };
+#define DAY INT64_C(86400)
 static const int64_t T0 = 1700000000;
 
 static plan *make(const char *name, const cluster *cl, const struct plan_options *opt)
