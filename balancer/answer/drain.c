@@ -4,7 +4,6 @@
 #include "balancer/answer/drain_private.h"
 #include "balancer/answer/lookup.h"
 #include "balancer/key/show.h"
-#include "balancer/plan/estimate.h"
 
 #include <string.h>
 
@@ -161,29 +160,27 @@ static void add_collections(drain *d, const plan *p, const bool *no_receive)
     }
 }
 
-/* Only those off the shard count; they wait for both their shards, as all migrations do. */
+/* Only those off the shard count; they wait for both their shards, as all migrations do. The range is that of
+ * the whole plan. */
 static void add_migrations(drain *d, const plan *p)
 {
-    g_autoptr(estimate) est = estimate_fit(d->cl);
-    g_autofree double *until = g_new0(double, d->cl->n_shards);
+    const struct plan_time *t = &p->summary.time;
     for (guint i = 0; i < p->migrations->len; i++) {
         const struct plan_migration *m = &g_array_index(p->migrations, struct plan_migration, i);
-        until[m->from] = until[m->to] = MAX(until[m->from], until[m->to]) +
-                                        estimate_seconds(est, m->coll->number, m->from, m->to, m->bytes);
         if (m->from != d->shard)
             continue;
         d->migrations++;
         d->rounds = m->round;
         d->bytes_moved = d->bytes_moved < 0 || m->bytes < 0 ? SIZE_UNKNOWN : d->bytes_moved + m->bytes;
-        d->seconds = until[m->from];
+        d->seconds = MAX(d->seconds, m->starts + m->seconds);
         for (guint k = 0; k < d->collections->len; k++) {
             struct drain_collection *c = &g_array_index(d->collections, struct drain_collection, k);
             c->n_migrations += c->coll == m->coll ? 1 : 0;
         }
     }
-    d->low = d->seconds * est->low;
-    d->high = d->seconds * est->high;
-    d->basis = est->basis;
+    d->low = t->expected > 0 ? d->seconds * t->low / t->expected : 0;
+    d->high = t->expected > 0 ? d->seconds * t->high / t->expected : 0;
+    d->basis = t->basis;
 }
 
 static void add_names(drain *d)

@@ -6,6 +6,7 @@
 #include "balancer/report/report.h"
 #include "balancer/setup/planning.h"
 #include "common/text.h"
+#include "migrations/journal/history.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,7 @@ enum {
     OPT_DETAILED_EXITCODE,
     OPT_SEED,
     OPT_ALL,
+    OPT_START,
     OPT_TIME_SERIES,
     OPT_BALANCE
 };
@@ -38,6 +40,7 @@ struct plan_args {
     const struct policy *policy; /* NULL: auto */
     struct compared compared;    /* --compare; n 0: not given */
     int64_t max_moves, max_bytes, max_ms;
+    int64_t start_ms; /* 0: not given */
     bool has_seed;
     int64_t seed;
     bool has_time_series, time_series_even;
@@ -62,6 +65,8 @@ static const struct argp_option options[] = {
     {"max-moves", OPT_MAX_MOVES, "N", 0, "Plan no more than N migrations", 2},
     {"max-bytes", OPT_MAX_BYTES, "SIZE", 0, "Move no more data than this, like 500GiB", 0},
     {"max-time", OPT_MAX_TIME, "DURATION", 0, "Plan no more than is expected to fit, like 6h", 0},
+    {"start", OPT_START, "TIME", 0, "When it would begin, for the times told: now, or like 2026-11-21T22:00Z",
+     0},
     {"all", OPT_ALL, NULL, 0, "Fold no long list", 3},
     {"detailed-exitcode", OPT_DETAILED_EXITCODE, NULL, 0,
      "Exit 0 where there is nothing to do, 2 where there is something", 0},
@@ -82,6 +87,13 @@ static bool parse_balance(const char *what, struct plan_args *in, struct err *er
     in->balance_cluster = strcmp(what, "cluster") == 0;
     return in->balance_cluster || strcmp(what, "collection") == 0 ||
            err_set(err, ERR_USAGE, "'%s' is neither 'collection' nor 'cluster'", what);
+}
+
+static bool parse_start(const char *arg, struct plan_args *in, struct err *err)
+{
+    const int64_t now = g_get_real_time() / 1000;
+    in->start_ms = now;
+    return strcmp(arg, "now") == 0 || history_parse_time(arg, now, &in->start_ms, err);
 }
 
 static error_t check(bool sound, struct plan_args *in, const char *option)
@@ -114,6 +126,8 @@ static error_t parse_valued(int key, const char *arg, struct plan_args *in)
         return check(cli_parse_max_bytes(arg, &in->max_bytes, err), in, "--max-bytes");
     case OPT_MAX_TIME:
         return check(cli_parse_max_time(arg, &in->max_ms, err), in, "--max-time");
+    case OPT_START:
+        return check(parse_start(arg, in, err), in, "--start");
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -240,6 +254,18 @@ static bool compare(const struct plan_args *in, const cluster *cl, const struct 
            cli_write(&in->common, out, err);
 }
 
+/* The calendar of a report. Without --start one for people begins now on a live cluster, and with a snapshot
+ * when that was taken; one for programs tells none, so that the same input always gives the same plan. 0:
+ * none. */
+static int64_t starts_at(const struct plan_args *in, const cluster *cl, const char *kind, const char *format)
+{
+    if (in->start_ms != 0)
+        return in->start_ms;
+    if (strcmp(format, "json") == 0 || strcmp(format, "commands") == 0)
+        return 0;
+    return strcmp(kind, "cluster") == 0 ? g_get_real_time() / 1000 : cl->taken_at_ms;
+}
+
 /* Reads, plans, reports; *ret_changes: whether there is anything to do. */
 static bool plan_and_report(const struct plan_args *in, struct planning *planning, const char *format,
                             bool *ret_changes, struct err *err)
@@ -252,6 +278,7 @@ static bool plan_and_report(const struct plan_args *in, struct planning *plannin
         return false;
     marks[1] = g_get_monotonic_time();
     planning_change(planning, in->source.whatif);
+    planning_when(in->source.cfg, cl, starts_at(in, cl, src.kind, format), planning);
     if (in->compared.n > 0)
         return compare(in, cl, &planning->opt, format, &src, ret_changes, err);
     if (!plan_make(cl, &planning->opt, &p, err))

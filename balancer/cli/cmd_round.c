@@ -140,6 +140,11 @@ static bool check_fits(const struct round *in, int64_t closes, struct err *err)
 
 /* --- planning and showing --- */
 
+static bool is_json(const struct round *in)
+{
+    return strcmp(in->format, "json") == 0;
+}
+
 static bool make_plan(struct round *in, struct err *err)
 {
     struct planning planning = {0};
@@ -151,16 +156,13 @@ static bool make_plan(struct round *in, struct err *err)
     planning.opt.max_moves = in->args.max_moves;
     planning.opt.max_bytes = in->args.max_bytes;
     planning.opt.max_seconds = (double)in->args.max_ms / 1000.0;
+    if (!is_json(in)) /* a plan for programs has no calendar: it is the same whenever it is made */
+        planning_when(in->cfg, in->cl, act_now(), &planning);
     bool made = plan_make(in->cl, &planning.opt, &in->plan, err);
     planning_clear(&planning);
     if (made)
         in->work = work_from_plan(in->plan, in->act.conn->name);
     return made;
-}
-
-static bool is_json(const struct round *in)
-{
-    return strcmp(in->format, "json") == 0;
 }
 
 /* `whole`: the plan is the result; else its summary goes before the result, to stdout always. */

@@ -75,6 +75,8 @@ struct plan_migration {
     bool open_min; /* earlier migrations of this plan cut the lower part off: the range begins somewhere after
                       min */
     const char *why;
+    double seconds; /* that it is expected to take */
+    double starts;  /* when it is expected to start, seconds of open time from the plan's beginning */
 };
 
 struct plan_round {
@@ -136,8 +138,14 @@ enum time_basis { TIME_DEFAULT, TIME_CHANGELOG, TIME_JOURNAL };
 const char *time_basis_text(enum time_basis b);
 
 struct plan_time {
-    double minimum, expected, low, high; /* seconds */
+    /* Seconds of open time, limits by the hour included: at the best speeds ever seen; as expected; nine in
+     * ten times at least and at most. */
+    double minimum, expected, low, high;
     enum time_basis basis;
+    double lower_bound; /* no order of these migrations takes less, at expected speeds */
+    double barrier;     /* as MongoDB's own balancer would carry out the rounds: each waits for the last */
+    /* Unix milliseconds, windows included; 0: not known, or (the ends) never. */
+    int64_t starts_at, earliest_end, expected_end, latest_end;
 };
 
 struct plan_summary {

@@ -9,6 +9,7 @@
 #include "balancer/plan/planner_private.h"
 #include "balancer/plan/preview.h"
 #include "balancer/plan/summary.h"
+#include "balancer/plan/timing.h"
 #include "balancer/plan/why.h"
 
 struct plan_options plan_options_default(void)
@@ -316,6 +317,9 @@ static void warn_ends(struct run *run)
     if (run->limited)
         projection_warn(pr, "limitReached", NULL,
                         "a limit on moves, bytes or time ends the plan before the cluster is balanced");
+    if (pr->opt->windows_fault != NULL)
+        projection_warn(pr, "windowsInvalid", NULL, "%s; times are told without windows",
+                        pr->opt->windows_fault);
     if (pr->cl->settings.invalid != NULL)
         projection_warn(pr, "settingsInvalid", NULL, "%s; MongoDB's own balancer would skip every round",
                         pr->cl->settings.invalid);
@@ -328,25 +332,13 @@ static void warn_ends(struct run *run)
                             pr->colls[i].coll->ns);
 }
 
-static void fill_time(struct run *run)
+/* With a limit on time, when the last migration ends in the plan's own order; else 0. */
+static double chosen_to_end(const struct projection *pr)
 {
-    struct projection *pr = run->pr;
-    struct plan_time *t = &pr->plan->summary.time;
-    g_autofree double *busy = g_new0(double, pr->cl->n_shards);
-    for (guint i = 0; i < pr->plan->migrations->len; i++) {
-        const struct plan_migration *m = &g_array_index(pr->plan->migrations, struct plan_migration, i);
-        double s = estimate_seconds(run->est, m->coll->number, m->from, m->to, m->bytes);
-        busy[m->from] += s;
-        busy[m->to] += s;
-    }
-    for (uint16_t s = 0; s < pr->cl->n_shards; s++) {
-        t->expected = MAX(t->expected, pr->shard_until[s]);
-        t->minimum = MAX(t->minimum, busy[s]);
-    }
-    t->low = t->expected * run->est->low;
-    t->high = t->expected * run->est->high;
-    t->minimum = t->minimum * run->est->low;
-    t->basis = run->est->basis;
+    double end = 0;
+    for (uint16_t s = 0; pr->opt->max_seconds > 0 && s < pr->cl->n_shards; s++)
+        end = MAX(end, pr->shard_until[s]);
+    return end;
 }
 
 bool plan_make(const cluster *cl, const struct plan_options *opt, plan **ret, struct err *err)
@@ -366,7 +358,7 @@ bool plan_make(const cluster *cl, const struct plan_options *opt, plan **ret, st
             p->summary.complete = !run.limited && run_is_complete(&pr);
         }
         warn_ends(&run);
-        fill_time(&run);
+        timing_fill(p, run.est, opt, chosen_to_end(&pr));
         summary_fill(&pr);
         blocked_fill(&pr);
         if (opt->advice)

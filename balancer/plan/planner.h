@@ -6,6 +6,7 @@
 #pragma once
 
 #include "balancer/plan/plan.h"
+#include "balancer/plan/simulate.h"
 #include "common/err.h"
 #include "common/globs.h"
 
@@ -44,6 +45,8 @@ struct plan_options {
     size_t n_shard_wishes;
     const struct collection_wish *collection_wishes;
     size_t n_collection_wishes;
+    struct sim_limits limits;  /* that it is carried out under, for its times; start_ms 0: not known when */
+    const char *windows_fault; /* why windows could not be read; NULL: they were, or nobody asked */
     const change_list *whatif; /* that were made to the model, for the reports; NULL: none */
 };
 

@@ -189,6 +189,12 @@ static void write_blocked(struct json_writer *w, const plan *p, const struct pla
     json_end(w);
 }
 
+static void put_moment(struct json_writer *w, const char *key, int64_t unix_ms)
+{
+    g_autofree char *text = unix_ms == 0 ? NULL : text_iso8601(unix_ms);
+    json_put_string(w, key, text);
+}
+
 static void put_time(struct json_writer *w, const struct plan_time *t)
 {
     json_key(w, "time");
@@ -198,6 +204,14 @@ static void put_time(struct json_writer *w, const struct plan_time *t)
     json_put_double(w, "lowSeconds", t->low);
     json_put_double(w, "highSeconds", t->high);
     json_put_string(w, "basis", time_basis_text(t->basis));
+    json_put_double(w, "lowerBoundSeconds", t->lower_bound);
+    json_put_double(w, "barrierSeconds", t->barrier);
+    if (t->starts_at != 0) {
+        put_moment(w, "startsAt", t->starts_at);
+        put_moment(w, "earliestEnd", t->earliest_end);
+        put_moment(w, "expectedEnd", t->expected_end);
+        put_moment(w, "latestEnd", t->latest_end);
+    }
     json_end(w);
 }
 

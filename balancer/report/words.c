@@ -41,6 +41,44 @@ void words_work(GString *out, const struct plan_summary *s)
     }
 }
 
+/* UTC. "03:20" of the same day as `near`, "Tuesday 03:20" of the six behind it, else with its date. */
+static void append_moment(GString *out, int64_t unix_ms, int64_t near)
+{
+    static const char *const days[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
+                                       "Friday", "Saturday", "Sunday"};
+    const int64_t day_ms = INT64_C(24) * 3600 * 1000, days_on = unix_ms / day_ms - near / day_ms;
+    g_autofree char *iso = text_iso8601(unix_ms);
+    if (days_on > 6 || days_on < 0)
+        g_string_append_printf(out, "%.10s ", iso);
+    else if (days_on > 0) /* 1970 began on a Thursday */
+        g_string_append_printf(out, "%s ", days[(unix_ms / day_ms + 3) % 7]);
+    g_string_append_printf(out, "%.5s", iso + strlen("2026-11-21T"));
+}
+
+/* Where it is short, when it ends can be seen by its length. */
+enum { TOLD_MS = 10 * 60 * 1000 };
+
+void words_ends(GString *out, const struct plan_time *t)
+{
+    if (t->starts_at == 0 || (t->latest_end != 0 && t->latest_end - t->starts_at < TOLD_MS))
+        return;
+    g_string_append(out, " Begun ");
+    append_moment(out, t->starts_at, 0);
+    g_string_append(out, " UTC, it is ");
+    if (t->expected_end == 0) {
+        g_string_append(out, "not done in any balancing window of the next 400 days.");
+        return;
+    }
+    g_string_append(out, "done ");
+    append_moment(out, t->expected_end, t->starts_at);
+    g_string_append(out, ", at the latest ");
+    if (t->latest_end == 0)
+        g_string_append(out, "after 400 days");
+    else
+        append_moment(out, t->latest_end, t->expected_end);
+    g_string_append_c(out, '.');
+}
+
 void words_time(GString *out, const struct plan_summary *s)
 {
     const struct plan_time *t = &s->time;
@@ -51,6 +89,7 @@ void words_time(GString *out, const struct plan_summary *s)
     if (strcmp(low, high) != 0)
         g_string_append_printf(out, "%s to %s, ", low, high);
     g_string_append_printf(out, "%s).", words_basis(t->basis));
+    words_ends(out, t);
 }
 
 void words_lower_bound(GString *out, const struct plan_summary *s)

@@ -19,7 +19,10 @@ void words_percent(GString *out, double imbalance);
 void words_work(GString *out, const struct plan_summary *s);
 /* "from the cluster's own changelog". */
 const char *words_basis(enum time_basis basis);
-/* "; about 1 min 20 s (40 s to 3 min, from the cluster's own changelog)." */
+/* " Begun 2026-11-23 22:00 UTC, it is done Tuesday 03:20, at the latest 05:10." Nothing where that is not
+ * known, or it takes but minutes. */
+void words_ends(GString *out, const struct plan_time *t);
+/* "; about 1 min 20 s (40 s to 3 min, from the cluster's own changelog).", and words_ends(). */
 void words_time(GString *out, const struct plan_summary *s);
 
 /* Sentences that begin with a space; nothing where there is nothing to say. */

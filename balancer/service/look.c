@@ -161,6 +161,7 @@ static bool make_plan(look *l, struct err *err)
         return false;
     planning.opt.max_bytes = l->ask.max_bytes;
     planning.opt.max_seconds = l->ask.max_seconds;
+    planning_when(l->ask.cfg->cfg, l->found.cl, g_get_real_time() / 1000, &planning);
     bool made = plan_make(l->found.cl, &planning.opt, &l->found.plan, err);
     if (made) {
         const struct report_source src = {"cluster", l->found.name, g_get_real_time() / 1000};

@@ -60,7 +60,7 @@ static void fill_migrations(const struct look_found *found, service_view *v)
     }
 }
 
-/* A limit of bytes an hour makes it no faster than that. */
+/* A limit of bytes an hour makes it no faster than that; part of this hour's may be used up. */
 static void fill_forecast(const struct service *s, service_view *v)
 {
     const struct look_forecast *f = &s->last->found.forecast;

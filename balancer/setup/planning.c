@@ -2,6 +2,11 @@
 /* From the `balancer` section of the configuration to the planner's options. */
 #include "balancer/setup/planning.h"
 
+#include "balancer/setup/window_setup.h"
+
+/* Windows further ahead say nothing. */
+#define HORIZON_MS (INT64_C(400) * 24 * 3600 * 1000)
+
 #include <string.h>
 
 static bool choose_policy(const config *cfg, struct plan_options *opt, struct err *err)
@@ -90,6 +95,8 @@ bool planning_init(const config *cfg, const globs *namespaces, struct planning *
     }
     p.opt.balance_cluster = cfg->balancer.balance == CONFIG_BALANCE_CLUSTER;
     p.opt.time_series_even = cfg->balancer.time_series == CONFIG_TIME_SERIES_EVEN;
+    p.opt.limits.max_concurrent = (uint32_t)cfg->migrations.max_concurrent;
+    p.opt.limits.max_bytes_per_hour = cfg->migrations.max_bytes_per_hour;
     take_thresholds(cfg, &p.opt);
     take_shards(cfg, &p);
     take_collections(cfg, &p);
@@ -122,10 +129,39 @@ void planning_change(struct planning *p, const change_list *whatif)
     p->opt.n_shard_wishes = p->shards->len;
 }
 
+void planning_when(const config *cfg, const cluster *cl, int64_t start_ms, struct planning *p)
+{
+    static const struct sim_span none[1];
+    struct err err = {0};
+    g_autoptr(windows) w = NULL;
+    if (start_ms == 0)
+        return;
+    if (!setup_windows(cfg, cl, &w, &err)) {
+        g_free(p->windows_fault);
+        p->opt.windows_fault = p->windows_fault = g_strdup(err.msg);
+        return;
+    }
+    p->opt.limits.start_ms = start_ms;
+    if (windows_count(w) == 0)
+        return;
+    g_clear_pointer(&p->open, g_array_unref);
+    p->open = g_array_new(FALSE, FALSE, sizeof(struct sim_span));
+    g_autoptr(GArray) spans = windows_spans(w, start_ms, start_ms + HORIZON_MS);
+    for (guint i = 0; i < spans->len; i++) {
+        const struct window_span *from = &g_array_index(spans, struct window_span, i);
+        const struct sim_span span = {from->from, from->to};
+        g_array_append_val(p->open, span);
+    }
+    p->opt.limits.n_open = p->open->len;
+    p->opt.limits.open = p->open->len > 0 ? (const struct sim_span *)(void *)p->open->data : none;
+}
+
 void planning_clear(struct planning *p)
 {
     globs_free(p->namespaces);
     g_clear_pointer(&p->shards, g_array_unref);
     g_clear_pointer(&p->collections, g_array_unref);
+    g_clear_pointer(&p->open, g_array_unref);
+    g_free(p->windows_fault);
     *p = (struct planning){0};
 }

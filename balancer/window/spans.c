@@ -15,11 +15,6 @@
 enum { OFFSET_MAX_S = 26 * 60 * 60 };
 enum { HORIZON_DAYS = 400, MINUTES_A_DAY = 24 * 60 };
 
-/* [from, to) in milliseconds. */
-struct span {
-    int64_t from, to;
-};
-
 /* The first second of [from, to] that lies in an interval behind `interval`; `to` does. */
 static int64_t interval_end(GTimeZone *zone, int interval, int64_t from, int64_t to)
 {
@@ -70,15 +65,16 @@ static int64_t wall_ms(GTimeZone *zone, int64_t day, int minutes)
 }
 
 /* Adds what of the wall times [from_min, to_min) of that day lies in `range`. */
-static void add_span(GArray *spans, GTimeZone *zone, int64_t day, int from_min, int to_min, struct span range)
+static void add_span(GArray *spans, GTimeZone *zone, int64_t day, int from_min, int to_min,
+                     struct window_span range)
 {
     int64_t from = wall_ms(zone, day, from_min), to = wall_ms(zone, day, to_min);
-    const struct span span = {MAX(range.from, from), MIN(range.to, to)};
+    const struct window_span span = {MAX(range.from, from), MIN(range.to, to)};
     if (span.from < span.to)
         g_array_append_val(spans, span);
 }
 
-static void add_day(GArray *spans, const struct window *window, int64_t day, struct span range)
+static void add_day(GArray *spans, const struct window *window, int64_t day, struct window_span range)
 {
     int start = window->start_min, stop = window->stop_min;
     if ((window->days & weekday_bit(day)) == 0)
@@ -95,7 +91,7 @@ static void add_day(GArray *spans, const struct window *window, int64_t day, str
 
 static gint compare_spans(gconstpointer a, gconstpointer b)
 {
-    int64_t x = ((const struct span *)a)->from, y = ((const struct span *)b)->from;
+    int64_t x = ((const struct window_span *)a)->from, y = ((const struct window_span *)b)->from;
     return x < y ? -1 : x > y ? 1 : 0;
 }
 
@@ -105,21 +101,21 @@ static void merge(GArray *spans)
     guint n = 0;
     g_array_sort(spans, compare_spans);
     for (guint i = 0; i < spans->len; i++) {
-        struct span next = g_array_index(spans, struct span, i);
-        struct span *last = n == 0 ? NULL : &g_array_index(spans, struct span, n - 1);
+        struct window_span next = g_array_index(spans, struct window_span, i);
+        struct window_span *last = n == 0 ? NULL : &g_array_index(spans, struct window_span, n - 1);
         if (last != NULL && next.from <= last->to)
             last->to = MAX(last->to, next.to);
         else
-            g_array_index(spans, struct span, n++) = next;
+            g_array_index(spans, struct window_span, n++) = next;
     }
     g_array_set_size(spans, n);
 }
 
 /* Open time in `range`, in order, disjoint. A window of yesterday can last until today, and a zone can have
  * left out, or repeated, a whole day: two days more on either side. */
-static GArray *open_spans(const windows *w, struct span range)
+static GArray *open_spans(const windows *w, struct window_span range)
 {
-    GArray *spans = g_array_new(FALSE, FALSE, sizeof(struct span));
+    GArray *spans = g_array_new(FALSE, FALSE, sizeof(struct window_span));
     if (w->list->len == 0 && range.from < range.to)
         g_array_append_val(spans, range);
     for (guint i = 0; i < w->list->len && range.from < range.to; i++) {
@@ -140,7 +136,7 @@ static int64_t clamp_time(int64_t ms)
 /* What comes in the next `days`. */
 static GArray *spans_ahead(const windows *w, int64_t from_ms, int days)
 {
-    const struct span range = {clamp_time(from_ms), clamp_time(from_ms) + days * DAY_S * 1000};
+    const struct window_span range = {clamp_time(from_ms), clamp_time(from_ms) + days * DAY_S * 1000};
     return open_spans(w, range);
 }
 
@@ -153,8 +149,8 @@ struct window_now windows_at(const windows *w, int64_t now_ms)
     int64_t now = clamp_time(now_ms);
     for (size_t i = 0; i < G_N_ELEMENTS(horizons) && w->list->len > 0; i++) {
         g_autoptr(GArray) spans = spans_ahead(w, now, horizons[i]);
-        const struct span first =
-            spans->len > 0 ? g_array_index(spans, struct span, 0) : (struct span){INT64_MAX, INT64_MAX};
+        const struct window_span first = spans->len > 0 ? g_array_index(spans, struct window_span, 0)
+                                                        : (struct window_span){INT64_MAX, INT64_MAX};
         ret.open = first.from == now;
         ret.changes_at = ret.open ? first.to : first.from;
         if (ret.changes_at < now + horizons[i] * DAY_S * 1000)
@@ -165,6 +161,11 @@ struct window_now windows_at(const windows *w, int64_t now_ms)
     return ret;
 }
 
+GArray *windows_spans(const windows *w, int64_t from_ms, int64_t to_ms)
+{
+    return open_spans(w, (struct window_span){clamp_time(from_ms), clamp_time(to_ms)});
+}
+
 int64_t windows_finish(const windows *w, int64_t from_ms, int64_t work_ms)
 {
     if (work_ms <= 0)
@@ -173,7 +174,7 @@ int64_t windows_finish(const windows *w, int64_t from_ms, int64_t work_ms)
         g_autoptr(GArray) spans = spans_ahead(w, from_ms, horizons[i]);
         int64_t left = work_ms;
         for (guint k = 0; k < spans->len; k++) {
-            const struct span *span = &g_array_index(spans, struct span, k);
+            const struct window_span *span = &g_array_index(spans, struct window_span, k);
             if (left <= span->to - span->from)
                 return span->from + left;
             left -= span->to - span->from;

@@ -45,6 +45,13 @@ struct window_now {
 /* Windows that touch or overlap count as one. */
 struct window_now windows_at(const windows *w, int64_t now_ms);
 
+/* [from, to). */
+struct window_span {
+    int64_t from, to;
+};
+/* GArray of struct window_span: the open time in [from, to), ascending, disjoint; the caller unrefs. */
+GArray *windows_spans(const windows *w, int64_t from_ms, int64_t to_ms);
+
 /* When `work_ms` of open time will have passed since `from`; INT64_MAX: never within 400 days. */
 int64_t windows_finish(const windows *w, int64_t from_ms, int64_t work_ms);
 

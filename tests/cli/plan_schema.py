@@ -59,9 +59,11 @@ def matching(pattern):
     return matches
 
 
+MOMENT = matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
 # Record: (what the contract asks for, what may stand there besides).
 PLAN = ({"schemaVersion": one_of(1), "planId": matching("[0-9a-f]{16,64}"), "tool": document,
-         "generatedAt": matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "source": document, "policy": document,
+         "generatedAt": MOMENT, "source": document, "policy": document,
          "collections": array, "rounds": array, "summary": document, "warnings": array},
         {"whatIf": array, "peak": array, "zoneChange": document, "advice": array})
 CHANGE = ({"kind": one_of("drain", "addShard", "weight", "zones")},
@@ -92,7 +94,9 @@ SUMMARY = ({"migrations": count, "splits": count, "bytes": maybe(count), "rounds
             "lowerBound": document, "imbalanceBefore": number, "imbalanceAfter": number, "blocked": array},
            {"complete": boolean})
 TIME = ({"minimumSeconds": number, "expectedSeconds": number, "lowSeconds": number, "highSeconds": number,
-         "basis": one_of("changelog", "journal", "default")}, {})
+         "basis": one_of("changelog", "journal", "default")},
+        {"lowerBoundSeconds": number, "barrierSeconds": number, "startsAt": MOMENT, "earliestEnd": maybe(MOMENT),
+         "expectedEnd": maybe(MOMENT), "latestEnd": maybe(MOMENT)})
 LOWER_BOUND = ({"bytes": maybe(count), "rounds": count}, {})
 BLOCKED = ({"ns": maybe(text), "min": maybe(document), "shard": maybe(text), "reason": matching("[a-z][A-Za-z]*"),
             "why": text}, {"chunks": count, "bytes": maybe(count)})

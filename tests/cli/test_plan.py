@@ -227,6 +227,68 @@ class Limits(PlanCase):
         self.assertEqual(moves(self.plan("imbalanced", "--until-balanced", "--max-time", "90d")), moves(free))
 
 
+class When(PlanCase):
+    """The calendar: where it is known when the plan begins."""
+
+    def times(self, *args, config="", state="imbalanced"):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, "evenkeel.yaml")
+            file.write_text(config, encoding="utf-8")
+            plan = self.plan(state, "--until-balanced", "--config", file, *args)
+            return plan["planId"], plan["summary"]["time"]
+
+    def test_the_calendar_is_asked_for(self):
+        """Else a plan for programs would not be the same again."""
+        _, time = self.times()
+        self.assertNotIn("startsAt", time)
+        _, time = self.times("--start", "2026-12-24T18:00")
+        self.assertLess(time["startsAt"], time["expectedEnd"])
+        self.assertLessEqual(time["earliestEnd"], time["expectedEnd"])
+        self.assertLessEqual(time["expectedEnd"], time["latestEnd"])
+        self.assertGreaterEqual(time["expectedSeconds"], time["lowerBoundSeconds"])
+        self.assertGreater(time["barrierSeconds"], time["expectedSeconds"])
+
+    def test_start_moves_the_calendar_alone(self):
+        plan_id, time = self.times()
+        later_id, later = self.times("--start", "2026-12-24T18:00:00Z")
+        self.assertEqual(plan_id, later_id)
+        self.assertEqual(later["startsAt"], "2026-12-24T18:00:00Z")
+        self.assertEqual(later["expectedEnd"][:13], "2026-12-24T18")
+        seconds = [{k: v for k, v in t.items() if k.endswith("Seconds")} for t in (time, later)]
+        self.assertEqual(*seconds)
+        _, now = self.times("--start", "now")
+        self.assertGreater(now["startsAt"], "2026-11-20T22:04:43Z")
+
+    def test_windows(self):
+        window = 'balancer: {windows: [{days: [fri], start: "%s", stop: "%s", timezone: UTC}]}\n'
+        _, time = self.times("--start", "2026-11-17", config=window % ("23:00", "23:30"))  # a Tuesday
+        self.assertEqual(time["expectedEnd"][:16], "2026-11-20T23:00")
+        _, time = self.times("--start", "2026-11-20T23:29:50Z", config=window % ("23:00", "23:30"))
+        self.assertEqual(time["expectedEnd"][:16], "2026-11-27T23:00")
+        text = self.ok("plan", "--snapshot", snapshot("imbalanced"), "--until-balanced", "--quiet", "--start",
+                       "2026-11-17", "--config", self.write(window % ("23:00", "23:30")), env={"COLUMNS": "400"})
+        self.assertIn("Begun 2026-11-17 00:00 UTC, it is done Friday 23:00, at the latest 23:00.", text)
+
+    def test_limits(self):
+        _, free = self.times()
+        _, slow = self.times(config="migrations: {maxBytesPerHour: 2MiB}\n")
+        _, single = self.times(config="migrations: {maxConcurrent: 1}\n")
+        self.assertGreater(slow["expectedSeconds"], 3600)
+        self.assertGreaterEqual(single["expectedSeconds"], free["expectedSeconds"])
+        self.assertLess(free["expectedSeconds"], 3600)
+
+    def test_no_time(self):
+        for word in ("yesterday", "", "25:00"):
+            self.refused(64, "plan", "--snapshot", snapshot("balanced"), "--start", word, says="--start")
+
+    def write(self, text):
+        file = tempfile.NamedTemporaryFile("w", suffix=".yaml")
+        self.addCleanup(file.close)
+        file.write(text)
+        file.flush()
+        return file.name
+
+
 class Namespaces(PlanCase):
     def planned(self, *args, **kwargs):
         plan = self.plan("imbalanced", *args, **kwargs)

@@ -138,7 +138,9 @@ static void test_schema(void **state)
     check_keys(doc, "summary",
                "migrations splits bytes rounds complete time lowerBound imbalanceBefore "
                "imbalanceAfter blocked");
-    check_keys(doc, "summary.time", "minimumSeconds expectedSeconds lowSeconds highSeconds basis");
+    check_keys(
+        doc, "summary.time",
+        "minimumSeconds expectedSeconds lowSeconds highSeconds basis lowerBoundSeconds barrierSeconds");
     check_keys(doc, "summary.lowerBound", "bytes rounds");
     check_keys(doc, "summary.blocked.0", "ns min shard reason chunks bytes why");
     check_keys(doc, "warnings.0", "code ns message");

@@ -2,6 +2,7 @@
 #include "balancer/plan/planner.h"
 #include "balancer/report/page.h"
 #include "balancer/report/report.h"
+#include "balancer/report/words.h"
 #include "tests/support/cluster_json.h"
 #include "tests/support/plan_by_hand.h"
 
@@ -182,6 +183,41 @@ static void test_optimal_and_unknown(void **state)
     check_has(b, "data size not known; about 3.0 s (by default speeds, nothing measured).");
     check_has(b, "over 1,000 % more than its share");
     check_has_not(b, "At least");
+}
+
+static void test_ends(void **state)
+{
+    enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
+    const int64_t start = INT64_C(1794996000000); /* 2026-11-18T10:00:00Z, a Wednesday */
+    static const struct {
+        int64_t expected, latest; /* after the start; -1: never */
+        const char *want;
+    } rows[] = {
+        {5 * MINUTE, 9 * MINUTE, ""},
+        {5 * MINUTE, 30 * MINUTE, " Begun 2026-11-18 10:00 UTC, it is done 10:05, at the latest 10:30."},
+        {17 * HOUR, 19 * HOUR,
+         " Begun 2026-11-18 10:00 UTC, it is done Thursday 03:00, at the latest 05:00."},
+        {13 * HOUR, 15 * HOUR,
+         " Begun 2026-11-18 10:00 UTC, it is done 23:00, at the latest Thursday 01:00."},
+        {INT64_C(6) * DAY, INT64_C(13) * DAY,
+         " Begun 2026-11-18 10:00 UTC, it is done Tuesday 10:00, at the latest 2026-12-01 10:00."},
+        {INT64_C(7) * DAY, -1,
+         " Begun 2026-11-18 10:00 UTC, it is done 2026-11-25 10:00, at the latest after 400 days."},
+        {-1, -1, " Begun 2026-11-18 10:00 UTC, it is not done in any balancing window of the next 400 days."},
+    };
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GString) out = g_string_new(NULL);
+        struct plan_time t = {.starts_at = start};
+        t.expected_end = rows[i].expected < 0 ? 0 : start + rows[i].expected;
+        t.latest_end = rows[i].latest < 0 ? 0 : start + rows[i].latest;
+        words_ends(out, &t);
+        assert_string_equal(out->str, rows[i].want);
+        t.starts_at = 0;
+        g_string_truncate(out, 0);
+        words_ends(out, &t);
+        assert_string_equal(out->str, "");
+    }
 }
 
 static void test_order_of_parts(void **state)
@@ -583,6 +619,7 @@ int main(void)
         cmocka_unit_test(test_verdict),
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_optimal_and_unknown),
+        cmocka_unit_test(test_ends),
         cmocka_unit_test(test_order_of_parts),
         cmocka_unit_test(test_folding),
         cmocka_unit_test(test_folded_collections),

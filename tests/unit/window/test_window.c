@@ -45,6 +45,21 @@ static int64_t open_ms(const windows *w, int64_t from, int64_t to)
     return sum;
 }
 
+/* The same from the list of spans, which are in order and apart. */
+static void check_spans(const windows *w, int64_t from, int64_t to)
+{
+    g_autoptr(GArray) spans = windows_spans(w, from, to);
+    int64_t sum = 0, last = INT64_MIN;
+    for (guint i = 0; i < spans->len; i++) {
+        const struct window_span *s = &g_array_index(spans, struct window_span, i);
+        if (s->from <= last || s->to <= s->from || s->from < from || s->to > to)
+            fail_msg("span %u is not in order", i);
+        last = s->to;
+        sum += s->to - s->from;
+    }
+    assert_true(sum == open_ms(w, from, to));
+}
+
 /* One millisecond before, at, and after each edge, and the length. */
 static void check_span(const char *name, const windows *w, int64_t from, int64_t to)
 {
@@ -236,6 +251,7 @@ static void test_edges(void **state)
         int64_t open = open_ms(w, moment(row->from), moment(row->to));
         if (open != sum)
             fail_msg("%s: open for %lld ms", row->name, (long long)open);
+        check_spans(w, moment(row->from), moment(row->to));
     }
 }
 
