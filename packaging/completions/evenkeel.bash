@@ -3,7 +3,7 @@
 
 _evenkeel_options() {
     case $1 in
-    plan) echo '--balance --compare --policy --rounds --seed --time-series --until-balanced --max-bytes --max-moves --max-time --all --detailed-exitcode --add-shard --drain --weight --zones --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
+    plan) echo '--balance --compare --policy --rounds --seed --time-series --until-balanced --max-bytes --max-moves --max-time --start --all --detailed-exitcode --add-shard --drain --weight --zones --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
     apply) echo '--refresh --dry-run --journal --uri --yes --max-bytes --max-moves --max-time --ns --all --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
     round) echo '--ignore-window --policy --reason --socket --standalone --wait --dry-run --journal --uri --yes --max-bytes --max-moves --max-time --ns --all --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
     explain) echo '--chunk --shard --policy --time-series --add-shard --drain --weight --zones --dump --ns --sizes --snapshot --uri --config --format --no-color -o --output --quiet -v --verbose -h --help --usage' ;;
@@ -34,6 +34,7 @@ _evenkeel_values() {
     plan:--max-bytes) echo 'text' ;;
     plan:--max-moves) echo 'text' ;;
     plan:--max-time) echo 'text' ;;
+    plan:--start) echo 'text' ;;
     plan:--add-shard) echo 'text' ;;
     plan:--drain) echo 'text' ;;
     plan:--weight) echo 'text' ;;

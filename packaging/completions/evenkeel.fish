@@ -42,6 +42,7 @@ complete -c evenkeel -n '__evenkeel_in plan' -l until-balanced -d 'Project until
 complete -c evenkeel -n '__evenkeel_in plan' -l max-bytes -x -d 'Move no more data than this, like 500GiB'
 complete -c evenkeel -n '__evenkeel_in plan' -l max-moves -x -d 'Plan no more than N migrations'
 complete -c evenkeel -n '__evenkeel_in plan' -l max-time -x -d 'Plan no more than is expected to fit, like 6h'
+complete -c evenkeel -n '__evenkeel_in plan' -l start -x -d 'When it would begin, for the times told: now, or like 2026-11-21T22:00Z'
 complete -c evenkeel -n '__evenkeel_in plan' -l all -d 'Fold no long list'
 complete -c evenkeel -n '__evenkeel_in plan' -l detailed-exitcode -d 'Exit 0 where there is nothing to do, 2 where there is something'
 complete -c evenkeel -n '__evenkeel_in plan' -l add-shard -x -d 'As if there were this empty shard, in these zones; may be repeated'

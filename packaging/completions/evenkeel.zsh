@@ -43,6 +43,7 @@ _evenkeel() {
         '--max-bytes=[Move no more data than this, like 500GiB]:SIZE: ' \
         '--max-moves=[Plan no more than N migrations]:N: ' \
         '--max-time=[Plan no more than is expected to fit, like 6h]:DURATION: ' \
+        '--start=[When it would begin, for the times told\: now, or like 2026-11-21T22\:00Z]:TIME: ' \
         '--all[Fold no long list]' \
         '--detailed-exitcode[Exit 0 where there is nothing to do, 2 where there is something]' \
         '*--add-shard=[As if there were this empty shard, in these zones; may be repeated]:NAME[:ZONE,...]: ' \
