@@ -35,9 +35,10 @@ static void begin(const struct projection *pr, struct plan_peak *peaks)
         p->shard = s;
         p->orphan_bytes = pr->cl->shards[s].orphan_bytes;
         p->limit = limit_of(pr, s);
-        for (uint32_t i = 0; i < pr->cl->n_collections; i++)
-            p->bytes += bytes_before(&pr->colls[i], s, &p->assumed);
     }
+    for (uint32_t i = 0; i < pr->cl->n_collections; i++)
+        for (uint16_t s = 0; s < pr->cl->n_shards; s++)
+            peaks[s].bytes += bytes_before(&pr->colls[i], s, &peaks[s].assumed);
 }
 
 /* A range is on both its shards from its clone's end to its deletion. */

@@ -304,6 +304,21 @@ class Live(CommandCase):
                     self.assertEqual(decided(self.ok("plan", "--uri", sb.uri, *PLAN)),
                                      decided(self.ok("plan", "--snapshot", path, *PLAN)))
 
+    def test_what_if_is_the_file_s(self):
+        path = snapshot("imbalanced")
+        with Sandbox("--snapshot", path) as sb, tempfile.TemporaryDirectory() as folder:
+            zones = pathlib.Path(folder, "zones.json")
+            zones.write_text('{"namespaces": ["shop.users"], "shards": [{"_id": "new", "tags": ["US"]}]}', encoding="utf-8")
+            what_if = ("--drain", "shard1", "--add-shard", "new:EU", "--weight", "new=2", "--zones", zones)
+            live, file = (self.ok("plan", *source, *PLAN, *what_if) for source in (("--uri", sb.uri), ("--snapshot", path)))
+            self.assertEqual(decided(live), decided(file))
+            self.assertEqual(len(json.loads(live)["whatIf"]), 4)
+            for command in (("explain", "shop.users"), ("drain", "shard0")):
+                live, file = (self.ok_json(*command, *source, *what_if, "--format", "json")
+                              for source in (("--uri", sb.uri), ("--snapshot", path)))
+                self.assertEqual((live.pop("source")["kind"], file.pop("source")["kind"]), ("cluster", "snapshot"))
+                self.assertEqual(live, file)
+
     def test_every_reader(self):
         commands = (("explain", "shop.users"), ("drain", "shard0"), ("zones", "show"),
                     ("route", "shop.users", '{"userId": 7}'))
