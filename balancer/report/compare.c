@@ -40,8 +40,10 @@ enum figure {
     ROUNDS,
     LOWER_ROUNDS,
     EXPECTED,
+    LOWER_TIME,
     LOW,
     HIGH,
+    BARRIER,
     IMBALANCE_BEFORE,
     IMBALANCE_AFTER,
     OVER_BEFORE,
@@ -60,8 +62,10 @@ static const char *const titles[FIGURE_COUNT] = {
     [ROUNDS] = "rounds",
     [LOWER_ROUNDS] = "  at least",
     [EXPECTED] = "time",
-    [LOW] = "  at best",
-    [HIGH] = "  at worst",
+    [LOWER_TIME] = "  at least",
+    [LOW] = "  low",
+    [HIGH] = "  high",
+    [BARRIER] = "  with a barrier after each round",
     [IMBALANCE_BEFORE] = "fullest shard over its share",
     [IMBALANCE_AFTER] = "  afterwards",
     [OVER_BEFORE] = "data over the shares",
@@ -72,7 +76,11 @@ static const char *const titles[FIGURE_COUNT] = {
 
 static char *time_cell(const struct plan_time *t, enum figure figure)
 {
-    return text_duration(figure == EXPECTED ? t->expected : figure == LOW ? t->low : t->high);
+    return text_duration(figure == EXPECTED     ? t->expected
+                         : figure == LOWER_TIME ? t->lower_bound
+                         : figure == LOW        ? t->low
+                         : figure == HIGH       ? t->high
+                                                : t->barrier);
 }
 
 static char *load_cell(const comparison *c, const struct compared_plan *one, enum figure figure)
@@ -99,8 +107,10 @@ static char *cell(const comparison *c, const struct compared_plan *one, enum fig
     case LOWER_ROUNDS:
         return text_count(s->lower_rounds);
     case EXPECTED:
+    case LOWER_TIME:
     case LOW:
     case HIGH:
+    case BARRIER:
         return time_cell(&s->time, figure);
     case BLOCKED:
         return text_count(blocked_chunks(one->plan));
