@@ -151,9 +151,9 @@ static void draw_ticks(struct timeline *t)
             every = steps[i];
             break;
         }
-    for (double at = 0; at < whole * 0.94; at += every) {
-        g_autofree char *text = text_duration(at);
-        draw_lanes_tick(t->l, at / whole, text);
+    for (int i = 0; i * every < whole * 0.94; i++) {
+        g_autofree char *text = text_duration(i * every);
+        draw_lanes_tick(t->l, i * every / whole, text);
     }
     g_autofree char *end = text_duration(whole);
     draw_lanes_tick(t->l, 1, end);
