@@ -24,8 +24,10 @@ static void put_move_row(struct html *h, guint i)
 {
     const struct plan_migration *m = move_at(h->p, i);
     putf(h->out, "<tr id=\"m%u\"><td class=\"num\">%u</td><td class=\"num\">%u</td>", m->id, m->id, m->round);
-    putf(h->out, "<td class=\"num\" data-v=\"%.3f\">", h->when.begin[i]);
-    text_append_duration(h->out, h->when.begin[i]);
+    char buf[G_ASCII_DTOSTR_BUF_SIZE];
+    putf(h->out, "<td class=\"num\" data-v=\"%s\">", g_ascii_formatd(buf, sizeof buf, "%.3f", m->starts));
+    if (m->starts >= 0)
+        text_append_duration(h->out, m->starts);
     put(h->out, "</td><th scope=\"row\">");
     put_name(h->out, "strong", m->coll->ns);
     put(h->out, "<br/>");

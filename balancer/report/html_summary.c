@@ -25,11 +25,11 @@ static void append_distance(GString *out, double value, double least)
 {
     if (least <= 0)
         return;
+    put(out, out->len > 0 ? "; " : "");
     if (value <= least) {
         put(out, "the least possible");
         return;
     }
-    put(out, "; ");
     put_percent(out, value / least - 1);
     put(out, " above it");
 }
@@ -62,6 +62,11 @@ static void put_figures(struct html *h)
     if (strcmp(low, high) != 0)
         putf(small, "%s to %s, ", low, high);
     put(small, words_basis(s->time.basis));
+    if (s->time.lower_bound > 0 && s->time.expected > s->time.lower_bound) {
+        put(small, "; at least ");
+        text_append_duration(small, s->time.lower_bound);
+    }
+    append_distance(small, s->time.expected, s->time.lower_bound);
     figure_close(h->out, small->str);
     figure_open(h->out, "Fullest shard above its share");
     words_percent(h->out, s->imbalance_before);
@@ -90,7 +95,9 @@ void html_summary(struct html *h)
     words_imbalance(lead, s);
     words_blocked(lead, h->p);
     words_left(lead, s);
+    words_ends(lead, &s->time);
     page_glue_units(lead);
+    page_glue_units(title);
     putf(h->out, "<section class=\"now %s\" aria-labelledby=\"headline\">\n<h1 id=\"headline\">%s</h1>\n",
          work    ? "busy"
          : stuck ? "warn"

@@ -79,18 +79,19 @@ static void draw_one(struct timeline *t, guint i, bool titled)
     const double whole = t->h->when.length;
     const uint16_t lanes[2] = {t->lane[m->from], t->lane[m->to]};
     g_autofree char *title = NULL;
+    if (m->starts < 0) /* no window is long enough for it */
+        return;
     if (titled) {
-        g_autofree char *range = range_of(m), *took = text_duration(t->h->when.end[i] - t->h->when.begin[i]);
+        g_autofree char *range = range_of(m), *took = text_duration(m->seconds);
         title = g_strdup_printf("%u: %s %s, %s \xe2\x86\x92 %s, %s", m->id, m->coll->ns, range,
                                 t->h->p->cl->shards[m->from].id, t->h->p->cl->shards[m->to].id, took);
     }
     for (int side = 0; side < 2; side++) {
         if (lanes[side] == SHARD_NONE)
             continue;
-        const struct draw_span span = {
-            lanes[side], t->h->when.begin[i] / whole, t->h->when.end[i] / whole,
-            side * 0.54, 0.46 + side * 0.54,          side == 0 ? "gives" : "takes",
-            true};
+        const struct draw_span span = {lanes[side], m->starts / whole,  (m->starts + m->seconds) / whole,
+                                       side * 0.54, 0.46 + side * 0.54, side == 0 ? "gives" : "takes",
+                                       true};
         if (titled)
             draw_lanes_titled(t->l, &span, title, NULL);
         else
@@ -105,9 +106,9 @@ static double *shares_of_columns(const struct timeline *t)
     for (guint i = 0; i < t->h->p->migrations->len; i++) {
         const struct plan_migration *m = &g_array_index(t->h->p->migrations, struct plan_migration, i);
         const uint16_t lanes[2] = {t->lane[m->from], t->lane[m->to]};
-        const double to = t->h->when.end[i] / t->h->when.length * COLUMNS;
-        double from = t->h->when.begin[i] / t->h->when.length * COLUMNS;
-        while (from < to) {
+        const double to = (m->starts + m->seconds) / t->h->when.length * COLUMNS;
+        double from = MAX(m->starts, 0) / t->h->when.length * COLUMNS;
+        while (m->starts >= 0 && from < to) {
             const uint32_t column = MIN((uint32_t)from, COLUMNS - 1U);
             const double end = column == COLUMNS - 1 ? to : MIN(to, column + 1.0);
             for (int side = 0; side < 2; side++)
@@ -172,6 +173,12 @@ static char *note_of(const struct html *h)
     put(busy, " of ");
     text_append_duration(busy, h->when.length);
     put(busy, "; no schedule is shorter than that.");
+    if (h->p->summary.time.barrier > h->when.length) {
+        put(busy,
+            " In rounds that wait for one another, as MongoDB's own balancer makes them, it would take ");
+        text_append_duration(busy, h->p->summary.time.barrier);
+        put(busy, ".");
+    }
     page_glue_units(busy);
     put(note, busy->str);
     return g_string_free(note, FALSE);

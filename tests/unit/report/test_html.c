@@ -59,7 +59,9 @@ static guint hand_busy(hand *h, const char *ns, guint moves)
     for (guint i = 0; i < moves; i++) {
         g_autofree char *min = g_strdup_printf("{\"k\": %u}", i),
                         *max = g_strdup_printf("{\"k\": %u}", i + 1);
-        hand_move(h, c, min, max, (uint16_t)(i % 2), 2, 1 << 20);
+        struct plan_migration *m = hand_move(h, c, min, max, (uint16_t)(i % 2), 2, 1 << 20);
+        m->starts = i * 4;
+        m->seconds = 4;
     }
     return c;
 }
@@ -67,7 +69,8 @@ static guint hand_busy(hand *h, const char *ns, guint moves)
 static void says_what_is_done(void **state)
 {
     static const char *const parts[] = {
-        "<h1 id=\"headline\">3 migrations and 1 split in 1 round move 3.00 MiB</h1>",
+        "<h1 id=\"headline\">3\xc2\xa0migrations and 1\xc2\xa0split in 1\xc2\xa0round move "
+        "3.00\xc2\xa0MiB</h1>",
         "At least 2.00\xc2\xa0MiB and 1\xc2\xa0round are needed.",
         "at least 2.00 MiB; 50.0\xc2\xa0% above it",
         "about 1 min 20 s",
@@ -84,6 +87,9 @@ static void says_what_is_done(void **state)
         "<span class=\"tag warn\">jumbo</span>",
         "<span class=\"tag warn\">someCode</span>",
         "class=\"tag warn\">critical</span>",
+        "busy for 12\xc2\xa0s of 12\xc2\xa0s",
+        "as MongoDB's own balancer makes them, it would take 30\xc2\xa0s.",
+        "; at least 1 min 10 s; 14.3\xc2\xa0% above it",
         "class=\"tag warn\">draining</span>",
     };
     (void)state;
@@ -96,7 +102,7 @@ static void says_what_is_done(void **state)
     hand_split(h, c, "{\"k\": 5}", "{\"k\": 9}", "{\"k\": 7}");
     hand_blocked(h, c, 1, "jumbo");
     hand_warning(h, "someCode", NULL, "something is to be said");
-    h->p.summary.time = (struct plan_time){60, 80, 40, 180, TIME_CHANGELOG};
+    h->p.summary.time = (struct plan_time){60, 80, 40, 180, TIME_CHANGELOG, .lower_bound = 70, .barrier = 30};
     h->p.summary.lower_bytes = 2 << 20;
     h->p.summary.lower_rounds = 1;
     g_autoptr(GString) html = html_of(&h->p, &source);
@@ -378,6 +384,8 @@ static void add_moves(plan *p, guint n)
         m.reason = (enum move_reason)(i % MOVE_REASON_COUNT);
         m.zone = ZONE_NONE;
         m.bytes = (int64_t)i * 1000;
+        m.starts = i % 1000 == 999 ? -1 : i / 30 * 2.0;
+        m.seconds = 2;
         m.why = plan_arena_text(p->arena, why);
         g_array_append_val(p->migrations, m);
         bson_destroy(&min);
