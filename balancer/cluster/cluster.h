@@ -173,6 +173,7 @@ struct past_migration {
     int64_t bytes;     /* cloned; SIZE_UNKNOWN */
     uint16_t from, to; /* SHARD_NONE: not here any more */
     uint32_t coll;     /* number; COLLECTION_NONE: not here any more */
+    bool running;      /* it has not ended: `seconds` are those so far, and it was not over by `ended_ms` */
 };
 
 struct warning {

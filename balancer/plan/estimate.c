@@ -16,45 +16,54 @@ static const estimate defaults = {.latency = 1.0,
                                   .basis = TIME_DEFAULT};
 
 /* How many times longer or shorter than the median, both as multiples of the model, is an outlier. */
-static const double OUTLIER = 8;
+static const double OUTLIER = 16;
 
 /* A model that rests on one migration would be off by this (standard deviation of the logarithm), on n by the
  * square root of n less. */
 static const double DOUBT_OF_ONE = 0.5;
 
-enum { BLOCKS = 10, BLOCK_LEAST = 5, PASSES = 2 };
+/* One that has taken longer than any of the past is expected to take so many times that. */
+static const double BEYOND_ALL = 1.25;
 
-struct pair_factor {
-    uint32_t key; /* from and to */
+enum { NEWEST = 2000, BLOCKS = 10, BLOCK_LEAST = 5, PASSES = 4 };
+
+
+/* What past migrations are grouped by, in the order in which factors are fitted. */
+enum group { BY_DONOR, BY_RECIPIENT, BY_COLLECTION, BY_PAIR, GROUPS = ESTIMATE_GROUPS };
+
+struct factor {
+    uint32_t number; /* of the shard or collection; of a pair both */
     double factor;
 };
 
-static uint32_t pair_key(uint16_t from, uint16_t to)
+static uint32_t number_of(enum group by, uint32_t coll, uint16_t from, uint16_t to)
 {
-    return (uint32_t)from << 16 | to;
+    switch (by) {
+    case BY_DONOR:
+        return from == SHARD_NONE ? POOLED_NONE : from;
+    case BY_RECIPIENT:
+        return to == SHARD_NONE ? POOLED_NONE : to;
+    case BY_COLLECTION:
+        return coll;
+    default:
+        return from == SHARD_NONE || to == SHARD_NONE ? POOLED_NONE : (uint32_t)from << 16 | to;
+    }
 }
 
-static double pair_of(const estimate *e, uint16_t from, uint16_t to)
+static double factor_of(const GArray *factors, uint32_t number)
 {
-    const uint32_t key = pair_key(from, to);
-    guint lo = 0, hi = e->pairs == NULL ? 0 : e->pairs->len;
+    guint lo = 0, hi = factors == NULL ? 0 : factors->len;
     while (lo < hi) {
         const guint mid = lo + (hi - lo) / 2;
-        const struct pair_factor *p = &g_array_index(e->pairs, struct pair_factor, mid);
-        if (p->key == key)
-            return p->factor;
-        if (p->key < key)
+        const struct factor *f = &g_array_index(factors, struct factor, mid);
+        if (f->number == number)
+            return f->factor;
+        if (f->number < number)
             lo = mid + 1;
         else
             hi = mid;
     }
     return 1;
-}
-
-static double collection_of(const estimate *e, uint32_t coll)
-{
-    return e->collections != NULL && coll < e->collections->len ? g_array_index(e->collections, double, coll)
-                                                                : 1;
 }
 
 static double line(const estimate *e, int64_t bytes)
@@ -64,7 +73,15 @@ static double line(const estimate *e, int64_t bytes)
 
 double estimate_seconds(const estimate *e, uint32_t coll, uint16_t from, uint16_t to, int64_t bytes)
 {
-    return line(e, bytes) * pair_of(e, from, to) * collection_of(e, coll);
+    double seconds = line(e, bytes);
+    for (int by = 0; by < GROUPS; by++)
+        seconds *= factor_of(e->factors[by], number_of((enum group)by, coll, from, to));
+    return seconds;
+}
+
+static double model_of(const estimate *e, const struct past_migration *m)
+{
+    return estimate_seconds(e, m->coll, m->from, m->to, m->bytes);
 }
 
 static int cmp_double(gconstpointer a, gconstpointer b)
@@ -82,21 +99,25 @@ static double quantile(const GArray *sorted, double q)
 
 /* --- the line --- */
 
-/* Least squares of seconds over bytes; where all had one size, or the slope or the intercept would be
- * negative, a plain rate or a plain mean. */
-static void fit_line(const GArray *used, estimate *e)
+/* Least squares of seconds over bytes, `weighted` by what the model has of each so far: long ones stray by more
+ * seconds. Where all had one size, or the slope or the intercept would be negative, a plain rate or a plain
+ * mean. What factors the model has are taken as they are. */
+static void fit_line(const GArray *used, estimate *e, bool weighted)
 {
-    double n = used->len, sx = 0, sy = 0, sxx = 0, sxy = 0;
+    double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0;
     for (guint i = 0; i < used->len; i++) {
         const struct past_migration *m = &g_array_index(used, struct past_migration, i);
-        double x = (double)m->bytes, y = m->seconds;
-        sx += x;
-        sy += y;
-        sxx += x * x;
-        sxy += x * y;
+        const double straight = line(e, m->bytes), model = weighted ? model_of(e, m) : 0;
+        const double w = model > 0 ? 1 / (straight * straight) : 1;
+        const double x = (double)m->bytes, y = model > 0 ? m->seconds * straight / model : m->seconds;
+        n += w;
+        sx += w * x;
+        sy += w * y;
+        sxx += w * x * x;
+        sxy += w * x * y;
     }
     double d = n * sxx - sx * sx;
-    double b = d > 0 ? (n * sxy - sx * sy) / d : 0;
+    double b = d > 1e-9 * n * sxx ? (n * sxy - sx * sy) / d : 0;
     double a = (sy - b * sx) / n;
     if (b < 0) {
         b = 0;
@@ -109,13 +130,14 @@ static void fit_line(const GArray *used, estimate *e)
     e->seconds_per_byte = b;
 }
 
-/* Past migrations with a size and a time. */
-static GArray *useful(const GArray *history)
+/* The newest past migrations with a size and a time; or such that are under way. */
+static GArray *useful(const GArray *history, bool running)
 {
     GArray *used = g_array_new(FALSE, FALSE, sizeof(struct past_migration));
-    for (guint i = 0; history != NULL && i < history->len; i++) {
+    guint i = history == NULL || history->len <= NEWEST ? 0 : history->len - NEWEST;
+    for (; history != NULL && i < history->len; i++) {
         const struct past_migration *m = &g_array_index(history, struct past_migration, i);
-        if (m->bytes >= 0 && m->seconds > 0)
+        if (m->bytes >= 0 && m->seconds > 0 && m->running == running)
             g_array_append_vals(used, m, 1);
     }
     return used;
@@ -123,7 +145,7 @@ static GArray *useful(const GArray *history)
 
 static double ratio_of(const estimate *e, const struct past_migration *m)
 {
-    const double model = estimate_seconds(e, m->coll, m->from, m->to, m->bytes);
+    const double model = model_of(e, m);
     return model > 0 ? m->seconds / model : 1;
 }
 
@@ -143,7 +165,7 @@ static GArray *ratios_of(const estimate *e, const GArray *used)
 static GArray *trimmed(const GArray *used)
 {
     estimate by = {0};
-    fit_line(used, &by);
+    fit_line(used, &by, false);
     g_autoptr(GArray) ratios = ratios_of(&by, used);
     g_array_sort(ratios, cmp_double);
     const double median = quantile(ratios, 0.5);
@@ -162,61 +184,38 @@ static GArray *trimmed(const GArray *used)
 /* --- factors --- */
 
 /* What the model leaves unexplained, as logarithms, each with the number of its group. */
-static GArray *residuals(const estimate *e, const GArray *used, bool by_pair)
+static GArray *residuals(const estimate *e, const GArray *used, enum group by)
 {
     GArray *out = g_array_sized_new(FALSE, FALSE, sizeof(struct pooled_value), used->len);
     for (guint i = 0; i < used->len; i++) {
         const struct past_migration *m = &g_array_index(used, struct past_migration, i);
-        const bool known =
-            by_pair ? m->from != SHARD_NONE && m->to != SHARD_NONE : m->coll != COLLECTION_NONE;
-        const struct pooled_value v = {known ? (by_pair ? pair_key(m->from, m->to) : m->coll) : POOLED_NONE,
-                                       log(ratio_of(e, m))};
+        const struct pooled_value v = {number_of(by, m->coll, m->from, m->to), log(ratio_of(e, m))};
         g_array_append_val(out, v);
     }
     return out;
 }
 
-/* Each pass takes what the other factors leave over. */
-static void fit_pairs(estimate *e, const GArray *used)
+/* From what all other factors leave over. */
+static void fit_factors(estimate *e, const GArray *used, enum group by)
 {
-    g_array_set_size(e->pairs, 0);
-    g_autoptr(GArray) values = residuals(e, used, true);
+    g_array_set_size(e->factors[by], 0);
+    g_autoptr(GArray) values = residuals(e, used, by);
     g_autoptr(GArray) groups = pooled_groups(values);
     for (guint i = 0; i < groups->len; i++) {
         const struct pooled_group *g = &g_array_index(groups, struct pooled_group, i);
-        const struct pair_factor p = {g->group, exp(g->effect)};
-        g_array_append_val(e->pairs, p);
+        const struct factor f = {g->group, exp(g->effect)};
+        g_array_append_val(e->factors[by], f);
     }
 }
 
-static void fit_collections(estimate *e, const GArray *used, uint32_t n)
-{
-    g_array_set_size(e->collections, 0);
-    g_autoptr(GArray) values = residuals(e, used, false);
-    g_autoptr(GArray) groups = pooled_groups(values);
-    for (guint i = 0; i < groups->len; i++) {
-        const struct pooled_group *g = &g_array_index(groups, struct pooled_group, i);
-        const double factor = exp(g->effect), one = 1;
-        while (e->collections->len < n)
-            g_array_append_val(e->collections, one);
-        if (g->group < n)
-            g_array_index(e->collections, double, g->group) = factor;
-    }
-}
-
-/* Sums are to come out right: as long as the past ones took together. */
+/* On the mean, not the median: sums are to come out right, with all that took longer. */
 static void scale(estimate *e, const GArray *used)
 {
-    double took = 0, model = 0;
-    for (guint i = 0; i < used->len; i++) {
-        const struct past_migration *m = &g_array_index(used, struct past_migration, i);
-        took += m->seconds;
-        model += estimate_seconds(e, m->coll, m->from, m->to, m->bytes);
-    }
-    if (model > 0) {
-        e->latency *= took / model;
-        e->seconds_per_byte *= took / model;
-    }
+    double sum = 0;
+    for (guint i = 0; i < used->len; i++)
+        sum += ratio_of(e, &g_array_index(used, struct past_migration, i));
+    e->latency *= sum / used->len;
+    e->seconds_per_byte *= sum / used->len;
 }
 
 /* --- spread --- */
@@ -225,41 +224,85 @@ static void scale(estimate *e, const GArray *used)
  * another such stretch. */
 static void fit_common(estimate *e, const GArray *used)
 {
-    GArray *values = residuals(e, used, true);
+    GArray *values = residuals(e, used, BY_PAIR);
     const guint block = MAX((used->len + BLOCKS - 1) / BLOCKS, BLOCK_LEAST);
     for (guint i = 0; i < values->len; i++)
         g_array_index(values, struct pooled_value, i).group = i / block;
     const double drift = pooled_between(values);
-    const double doubt = pooled_within(values) + DOUBT_OF_ONE * DOUBT_OF_ONE;
-    const double sd = sqrt(doubt / used->len + drift);
+    double strays = DOUBT_OF_ONE * DOUBT_OF_ONE;
+    for (guint i = 0; i < used->len; i++) {
+        const double stray = ratio_of(e, &g_array_index(used, struct past_migration, i)) - 1;
+        strays += stray * stray / used->len;
+    }
+    const double sd = sqrt(strays / used->len + drift);
     e->common_high = exp(1.645 * sd);
     e->common_low = 1 / e->common_high;
     g_array_unref(values);
+}
+
+static void fit_all(estimate *e, const GArray *used, const GArray *ended)
+{
+    for (int by = 0; by < GROUPS; by++)
+        g_array_set_size(e->factors[by], 0);
+    fit_line(used, e, false);
+    for (int pass = 0; pass < PASSES; pass++) {
+        fit_line(used, e, true);
+        for (int by = 0; by < BY_PAIR; by++)
+            fit_factors(e, used, (enum group)by);
+    }
+    fit_factors(e, used, BY_PAIR); /* what its two shards leave unexplained */
+    scale(e, used);
+    g_array_unref(e->ratios);
+    e->ratios = ratios_of(e, ended);
+    g_array_sort(e->ratios, cmp_double);
+}
+
+/* How many times the model one takes that has taken `so_far` already: the mean of the past ones that took
+ * longer. */
+static double ratio_beyond(const estimate *e, double so_far)
+{
+    double sum = 0;
+    guint n = 0;
+    for (guint i = e->ratios->len; i > 0 && g_array_index(e->ratios, double, i - 1) > so_far; i--, n++)
+        sum += g_array_index(e->ratios, double, i - 1);
+    return n > 0 ? sum / n : so_far * BEYOND_ALL;
+}
+
+/* Those that have ended by now are the short ones of those that have begun: what is under way counts, too,
+ * with the time that the model expects of it in the end. */
+static void add_running(estimate *e, const GArray *ended, const GArray *running)
+{
+    for (int pass = 0; pass < PASSES && running->len > 0; pass++) {
+        g_autoptr(GArray) both = g_array_new(FALSE, FALSE, sizeof(struct past_migration));
+        g_array_append_vals(both, ended->data, ended->len);
+        for (guint i = 0; i < running->len; i++) {
+            struct past_migration m = g_array_index(running, struct past_migration, i);
+            const double so_far = ratio_of(e, &m);
+            if (so_far > OUTLIER)
+                continue;
+            m.seconds *= ratio_beyond(e, so_far) / so_far;
+            g_array_append_val(both, m);
+        }
+        fit_all(e, both, both);
+    }
 }
 
 estimate *estimate_fit(const cluster *cl)
 {
     estimate *e = g_new(estimate, 1);
     *e = defaults;
-    e->pairs = g_array_new(FALSE, FALSE, sizeof(struct pair_factor));
-    e->collections = g_array_new(FALSE, FALSE, sizeof(double));
+    for (int by = 0; by < GROUPS; by++)
+        e->factors[by] = g_array_new(FALSE, FALSE, sizeof(struct factor));
     e->ratios = g_array_new(FALSE, FALSE, sizeof(double));
-    g_autoptr(GArray) all = useful(cl->history);
+    g_autoptr(GArray) all = useful(cl->history, false), running = useful(cl->history, true);
     if (all->len < ESTIMATE_LEAST)
         return e;
     g_autoptr(GArray) used = trimmed(all);
     e->basis = cl->history_is_ours ? TIME_JOURNAL : TIME_CHANGELOG;
     e->samples = used->len;
-    fit_line(used, e);
-    for (int pass = 0; pass < PASSES; pass++) {
-        fit_pairs(e, used);
-        fit_collections(e, used, cl->n_collections);
-    }
-    scale(e, used);
+    fit_all(e, used, used);
+    add_running(e, used, running);
     fit_common(e, used);
-    g_array_unref(e->ratios);
-    e->ratios = ratios_of(e, used);
-    g_array_sort(e->ratios, cmp_double);
     e->low = MIN(quantile(e->ratios, 0.05), 1);
     e->high = MAX(quantile(e->ratios, 0.95), 1);
     return e;
@@ -269,19 +312,20 @@ void estimate_free(estimate *e)
 {
     if (e == NULL)
         return;
-    g_array_unref(e->pairs);
-    g_array_unref(e->collections);
+    for (int by = 0; by < GROUPS; by++)
+        g_array_unref(e->factors[by]);
     g_array_unref(e->ratios);
     g_free(e);
 }
 
 void estimate_prefer(cluster *cl, const GArray *measured)
 {
-    g_autoptr(GArray) used = useful(measured);
+    g_autoptr(GArray) used = useful(measured, false), running = useful(measured, true);
     if (used->len < ESTIMATE_LEAST)
         return;
     g_array_set_size(cl->history, 0);
     g_array_append_vals(cl->history, used->data, used->len);
+    g_array_append_vals(cl->history, running->data, running->len);
     cl->history_is_ours = true;
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* estimate.h - how long migrations take, from what the journal or the cluster's changelog tells of past ones.
- * Owns: the model "seconds = (a + b * bytes) * factor of the two shards * factor of the collection", how far
- * single migrations stray from it, and how far all of them together may.
+ * Owns: the model "seconds = (a + b * bytes) * factors of donor, recipient, collection, and the two shards
+ * together", how far single migrations stray from it, and how far all of them together may.
  * Never: schedules (simulate.h) or reads a clock.
  */
 #pragma once
 
 #include "balancer/plan/plan.h"
+
+enum { ESTIMATE_GROUPS = 4 };
 
 typedef struct estimate {
     double latency;          /* a: seconds whatever the size */
@@ -18,18 +20,17 @@ typedef struct estimate {
     double common_low, common_high;
     unsigned samples; /* past migrations that it rests on */
     enum time_basis basis;
-    GArray *pairs;       /* of estimate.c */
-    GArray *collections; /* double: factors by collection number; empty: all 1 */
+    GArray *factors[ESTIMATE_GROUPS]; /* of estimate.c */
     GArray *ratios; /* double, ascending: how many times the model each past one took; empty: not known */
 } estimate;
 
 /* Past migrations that an estimate needs at least. */
 enum { ESTIMATE_LEAST = 3 };
 
-/* Fits to the cluster's history; fewer than ESTIMATE_LEAST useful past migrations: defaults that err on the
- * slow side. One that took far longer or shorter than the others of its size (it hung, nothing was copied) is
- * left out. A factor of its own has a donor and recipient, or a collection, whose past migrations differ from
- * the others by more than chance would have it; it is the nearer to 1 the fewer they are. */
+/* Fits to the newest of the cluster's history; fewer than ESTIMATE_LEAST useful past migrations: defaults that
+ * err on the slow side. One that took far longer or shorter than the others of its size (it hung, nothing was
+ * copied) is left out. A factor of its own has a shard or a collection whose past migrations differ from the
+ * others by more than chance would have it; it is the nearer to 1 the fewer they are. */
 estimate *estimate_fit(const cluster *cl);
 void estimate_free(estimate *e);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(estimate, estimate_free)

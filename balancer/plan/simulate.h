@@ -48,6 +48,9 @@ struct sim_luck {
     double straggler_share, straggler_factor; /* this share takes so many times longer */
 };
 
+/* How long this one of them takes; `luck` NULL: as expected. */
+double sim_duration(const struct sim_move *m, uint32_t number, const struct sim_luck *luck);
+
 struct sim_end {
     double seconds; /* when the last one ended */
     uint32_t left;  /* never started: no span is long enough, or the spans are over */

@@ -23,6 +23,3 @@ struct sim {
     uint32_t *first_after, *next_after; /* of each move, those that wait for it; NULL: none waits for any */
     double least_seconds;               /* the shortest expected time */
 };
-
-/* How long this move takes. */
-double sim_duration(const struct sim_move *m, uint32_t number, const struct sim_luck *luck);

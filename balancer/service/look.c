@@ -123,6 +123,7 @@ static void prefer_measured(look *l)
         const struct collection *coll = cluster_find_collection(cl, of->ns);
         const struct past_migration m = {.ended_ms = of->ended_at,
                                          .seconds = of->seconds,
+                                         .running = of->ended_at == 0,
                                          .bytes = of->bytes,
                                          .from = cluster_find_shard(cl, of->from),
                                          .to = cluster_find_shard(cl, of->to),

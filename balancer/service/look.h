@@ -31,7 +31,8 @@ struct look_ask {
     struct shared_config *cfg;
     globs *namespaces;  /* of a forced round; owned; NULL: the configuration's */
     GPtrArray *busy;    /* shards under way (interned char *); owned; NULL: none */
-    GArray *measured;   /* struct journal_speed, newest first; owned; NULL: none */
+    /* struct journal_speed, newest first, ended_at 0: under way, `seconds` so far; owned; NULL: none. */
+    GArray *measured;
     int64_t max_bytes;  /* 0: no limit */
     double max_seconds; /* 0: no limit */
 };

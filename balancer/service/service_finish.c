@@ -7,6 +7,23 @@
 enum { NEWEST = 200, READ_MS = 25 };
 static const int64_t MEASURED_MS = INT64_C(30) * 24 * 3600 * 1000; /* how far back */
 
+/* Those that take long would else be told only when they have ended. A later attempt has waited in between. */
+static void add_under_way(const struct service *s, GArray *speeds)
+{
+    g_autoptr(GArray) list = s->executor == NULL ? NULL : executor_list(s->executor);
+    for (guint i = 0; list != NULL && i < list->len; i++) {
+        const struct executor_under_way *u = &g_array_index(list, struct executor_under_way, i);
+        if (u->split || u->settling || u->attempt > 1 || u->started_at == 0)
+            continue;
+        const struct journal_speed so_far = {.ns = g_strdup(u->ns),
+                                             .from = g_strdup(u->from),
+                                             .to = g_strdup(u->to),
+                                             .seconds = (double)(service_now(s) - u->started_at) / 1000,
+                                             .bytes = u->bytes};
+        g_array_prepend_val(speeds, so_far);
+    }
+}
+
 GArray *finish_measured(struct service *s)
 {
     struct err ignored = {0};
@@ -20,7 +37,10 @@ GArray *finish_measured(struct service *s)
             g_array_set_size(speeds, i);
             break;
         }
-    return known ? g_steal_pointer(&speeds) : NULL;
+    if (!known)
+        return NULL;
+    add_under_way(s, speeds);
+    return g_steal_pointer(&speeds);
 }
 
 double finish_of_round(const struct service *s, double added_seconds)
