@@ -27,7 +27,6 @@ static const double BEYOND_ALL = 1.25;
 
 enum { NEWEST = 2000, BLOCKS = 10, BLOCK_LEAST = 5, PASSES = 4 };
 
-
 /* What past migrations are grouped by, in the order in which factors are fitted. */
 enum group { BY_DONOR, BY_RECIPIENT, BY_COLLECTION, BY_PAIR, GROUPS = ESTIMATE_GROUPS };
 
@@ -99,9 +98,9 @@ static double quantile(const GArray *sorted, double q)
 
 /* --- the line --- */
 
-/* Least squares of seconds over bytes, `weighted` by what the model has of each so far: long ones stray by more
- * seconds. Where all had one size, or the slope or the intercept would be negative, a plain rate or a plain
- * mean. What factors the model has are taken as they are. */
+/* Least squares of seconds over bytes, `weighted` by what the model has of each so far: long ones stray by
+ * more seconds. Where all had one size, or the slope or the intercept would be negative, a plain rate or a
+ * plain mean. What factors the model has are taken as they are. */
 static void fit_line(const GArray *used, estimate *e, bool weighted)
 {
     double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0;
@@ -160,19 +159,17 @@ static GArray *ratios_of(const estimate *e, const GArray *used)
     return ratios;
 }
 
-/* Without outliers, judged by a first line through all of them: it may be bent, but the odd ones are odd
- * against the median still. All of them, where too few would be left. */
-static GArray *trimmed(const GArray *used)
+/* Without outliers, judged against the median by the model as it is: it may be bent, but the odd ones are odd
+ * still. All of them, where too few would be left. */
+static GArray *trimmed(const estimate *by, const GArray *used)
 {
-    estimate by = {0};
-    fit_line(used, &by, false);
-    g_autoptr(GArray) ratios = ratios_of(&by, used);
+    g_autoptr(GArray) ratios = ratios_of(by, used);
     g_array_sort(ratios, cmp_double);
     const double median = quantile(ratios, 0.5);
     GArray *kept = g_array_new(FALSE, FALSE, sizeof(struct past_migration));
     for (guint i = 0; i < used->len; i++) {
         const struct past_migration *m = &g_array_index(used, struct past_migration, i);
-        const double ratio = ratio_of(&by, m) / median;
+        const double ratio = ratio_of(by, m) / median;
         if (ratio <= OUTLIER && ratio >= 1 / OUTLIER)
             g_array_append_vals(kept, m, 1);
     }
@@ -297,10 +294,14 @@ estimate *estimate_fit(const cluster *cl)
     g_autoptr(GArray) all = useful(cl->history, false), running = useful(cl->history, true);
     if (all->len < ESTIMATE_LEAST)
         return e;
-    g_autoptr(GArray) used = trimmed(all);
+    fit_line(all, e, false);
+    g_autoptr(GArray) near = trimmed(e, all);
+    fit_all(e, near, near);
+    g_autoptr(GArray) used =
+        trimmed(e, near);
+    fit_all(e, used, used);
     e->basis = cl->history_is_ours ? TIME_JOURNAL : TIME_CHANGELOG;
     e->samples = used->len;
-    fit_all(e, used, used);
     add_running(e, used, running);
     fit_common(e, used);
     e->low = MIN(quantile(e->ratios, 0.05), 1);

@@ -27,10 +27,10 @@ typedef struct estimate {
 /* Past migrations that an estimate needs at least. */
 enum { ESTIMATE_LEAST = 3 };
 
-/* Fits to the newest of the cluster's history; fewer than ESTIMATE_LEAST useful past migrations: defaults that
- * err on the slow side. One that took far longer or shorter than the others of its size (it hung, nothing was
- * copied) is left out. A factor of its own has a shard or a collection whose past migrations differ from the
- * others by more than chance would have it; it is the nearer to 1 the fewer they are. */
+/* Fits to the newest of the cluster's history; fewer than ESTIMATE_LEAST useful past migrations: defaults
+ * that err on the slow side. One that took far longer or shorter than the others of its size (it hung,
+ * nothing was copied) is left out. A factor of its own has a shard or a collection whose past migrations
+ * differ from the others by more than chance would have it; it is the nearer to 1 the fewer they are. */
 estimate *estimate_fit(const cluster *cl);
 void estimate_free(estimate *e);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(estimate, estimate_free)

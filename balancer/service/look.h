@@ -29,8 +29,8 @@ struct look_ask {
     char *uri; /* owned */
     mongoc_read_mode_t read_mode;
     struct shared_config *cfg;
-    globs *namespaces;  /* of a forced round; owned; NULL: the configuration's */
-    GPtrArray *busy;    /* shards under way (interned char *); owned; NULL: none */
+    globs *namespaces; /* of a forced round; owned; NULL: the configuration's */
+    GPtrArray *busy;   /* shards under way (interned char *); owned; NULL: none */
     /* struct journal_speed, newest first, ended_at 0: under way, `seconds` so far; owned; NULL: none. */
     GArray *measured;
     int64_t max_bytes;  /* 0: no limit */

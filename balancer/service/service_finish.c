@@ -7,7 +7,8 @@
 enum { NEWEST = 200, READ_MS = 25 };
 static const int64_t MEASURED_MS = INT64_C(30) * 24 * 3600 * 1000; /* how far back */
 
-/* Those that take long would else be told only when they have ended. A later attempt has waited in between. */
+/* Those that take long would else be told only when they have ended. A later attempt has waited in between.
+ */
 static void add_under_way(const struct service *s, GArray *speeds)
 {
     g_autoptr(GArray) list = s->executor == NULL ? NULL : executor_list(s->executor);
