@@ -315,14 +315,14 @@ static void put_legend(struct map *m, bool exact, bool bytes)
         putf(out,
              "<li><b class=\"swatch %s\"></b>leaves</li><li><b class=\"swatch arrives\"></b>arrives</li>",
              exact ? "leaves" : "leaves-part");
-    for (uint32_t z = 0; m->zones && z < m->h->p->cl->n_zones; z++)
-        for (guint i = 0; i < m->c->zones->len; i++)
-            if (strcmp(m->c->zones->pdata[i], m->h->p->cl->zones[z]) == 0 && shown++ < LEGEND) {
-                put(out, "<li>");
-                put_swatch(out, z);
-                put_name(out, "", m->h->p->cl->zones[z]);
-                put(out, "</li>");
-            }
+    for (guint i = 0; m->zones && i < m->c->zones->len; i++) {
+        if (shown++ >= LEGEND)
+            continue;
+        put(out, "<li>");
+        put_swatch(out, cluster_find_zone(m->h->p->cl, m->c->zones->pdata[i]));
+        put_name(out, "", m->c->zones->pdata[i]);
+        put(out, "</li>");
+    }
     if (shown > LEGEND)
         putf(out, "<li class=\"dim\">and %u more zones</li>", shown - LEGEND);
     putf(out, "<li class=\"dim\">each chunk as wide as %s</li>", bytes ? "its data" : "the others");

@@ -3,6 +3,7 @@
 #include "balancer/report/html_private.h"
 #include "common/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { ZONE_COLORS = 8, SHOWN_ZONES = 4 };
@@ -167,16 +168,25 @@ static gint by_shard(gconstpointer a, gconstpointer b)
     return (int)((const struct shard_load *)a)->shard - (int)((const struct shard_load *)b)->shard;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Its zones stand in byte order. */
+static bool has_ranges(const struct plan_collection *c, const char *zone)
+{
+    return c->zones != NULL && c->zones->len > 0 &&
+           bsearch(&zone, c->zones->pdata, c->zones->len, sizeof(gpointer), by_name) != NULL;
+}
+
 /* The zones of the shard that count here: those with ranges in the collection, or in any. */
 static void put_zones_of(struct html *h, const struct shard *s, const struct plan_collection *c)
 {
     guint shown = 0, all = 0;
     for (uint32_t i = 0; i < s->n_zones; i++) {
         const char *zone = h->p->cl->zones[s->zones[i]];
-        bool there = c == NULL;
-        for (guint k = 0; !there && c->zones != NULL && k < c->zones->len; k++)
-            there = strcmp(zone, c->zones->pdata[k]) == 0;
-        if (!there || all++ >= SHOWN_ZONES)
+        if ((c != NULL && !has_ranges(c, zone)) || all++ >= SHOWN_ZONES)
             continue;
         put(h->out, " <span class=\"zone\">");
         put_swatch(h->out, s->zones[i]);

@@ -21,7 +21,7 @@ enum {
     HTML_MAP_LANES = 16,
     HTML_TIME_LANES = 40,
     HTML_MOVES = 500, /* more are grouped */
-    HTML_GROUPS = 400,
+    HTML_GROUPS = 200,
     HTML_EXAMPLES = 3, /* of a group */
     HTML_SPLITS = 200,
     HTML_BLOCKED = 200,

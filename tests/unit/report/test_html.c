@@ -311,7 +311,7 @@ static void long_lists_are_folded(void **state)
     check_has(html, "and 100 more with less to move");
     check_has(html, "and 100 more, which change less");
     check_has(html, "and 576 more that change, in the table above");
-    check_has(html, "and 200 more groups with 200 migrations, 200 MiB");
+    check_has(html, "and 400 more groups with 400 migrations, 400 MiB");
     assert_int_equal(count(html->str, "and 400 more<"), 3);
     assert_true(html->len < 5 << 20);
 }
