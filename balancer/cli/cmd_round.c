@@ -5,6 +5,7 @@
 
 #include "balancer/report/report.h"
 #include "balancer/setup/acting.h"
+#include "balancer/setup/measured.h"
 #include "balancer/setup/planning.h"
 #include "balancer/setup/window_setup.h"
 #include "common/escape.h"
@@ -265,13 +266,23 @@ static bool carry_out(struct round *in, int64_t closes, struct err *err)
     return done;
 }
 
+/* Speeds of our own go before those of the changelog. */
+static void take_measured(struct round *in)
+{
+    g_autoptr(GArray) speeds = in->act.journal == NULL ? NULL : setup_speeds(in->act.journal, act_now());
+    setup_measured(in->cl, speeds);
+}
+
 static bool perform(struct round *in, struct err *err)
 {
     int64_t closes;
     bool look = in->args.dry_run;
     if (!act_open(&in->act, look ? ACT_PLAN : ACT_CARRY_OUT, &in->args, in->cfg, "round", err) ||
         (!look && (!act_balancer_check(&in->act, err) || !act_recover(&in->act, err))) ||
-        !act_read(&in->act, &in->cl, err) || !check_window(in, &closes, err) || !make_plan(in, err))
+        !act_read(&in->act, &in->cl, err) || !check_window(in, &closes, err))
+        return false;
+    take_measured(in);
+    if (!make_plan(in, err))
         return false;
     struct err too_short = {0};
     const bool fits = check_fits(in, closes, &too_short);

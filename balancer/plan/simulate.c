@@ -17,7 +17,7 @@ static void count_shards(sim *s)
 static uint32_t *by_donor(const sim *s)
 {
     g_autofree uint32_t *at = g_new0(uint32_t, s->n_shards + 1);
-    uint32_t *order = g_new(uint32_t, s->n);
+    uint32_t *order = g_new0(uint32_t, s->n);
     for (uint32_t i = 0; i < s->n; i++)
         at[s->moves[i].from + 1]++;
     for (uint32_t d = 0; d < s->n_shards; d++)
@@ -30,7 +30,7 @@ static uint32_t *by_donor(const sim *s)
 static void find_pairs(sim *s)
 {
     g_autofree uint32_t *order = by_donor(s);
-    g_autofree uint32_t *last = g_new(uint32_t, s->n_shards); /* of each recipient the newest pair */
+    g_autofree uint32_t *last = g_new(uint32_t, s->n_shards + 1); /* of each recipient the newest pair */
     g_autoptr(GArray) pairs = g_array_new(FALSE, FALSE, sizeof(struct sim_pair));
     memset(last, 0xff, s->n_shards * sizeof *last);
     s->pair = g_new(uint32_t, s->n);

@@ -12,10 +12,6 @@
 enum { FEW = 4, HOUR_S = 3600 };
 static const double SAME_TIME = 1e-9;
 
-struct ending {
-    double at;
-    uint32_t move;
-};
 struct moved {
     double at;
     int64_t bytes;
@@ -53,43 +49,6 @@ struct run {
     uint32_t n_candidates;
     GArray *walk;
 };
-
-/* --- heap of endings --- */
-
-static bool earlier(const struct ending *a, const struct ending *b)
-{
-    return a->at != b->at ? a->at < b->at : a->move < b->move;
-}
-
-static void push_ending(GArray *heap, struct ending e)
-{
-    g_array_append_val(heap, e);
-    struct ending *h = (struct ending *)(void *)heap->data;
-    guint i = heap->len - 1;
-    for (; i > 0 && earlier(&e, &h[(i - 1) / 2]); i = (i - 1) / 2)
-        h[i] = h[(i - 1) / 2];
-    h[i] = e;
-}
-
-static struct ending pop_ending(GArray *heap)
-{
-    struct ending *h = (struct ending *)(void *)heap->data;
-    const struct ending top = h[0], last = h[heap->len - 1];
-    const guint n = heap->len - 1;
-    g_array_set_size(heap, n);
-    guint i = 0;
-    for (guint child = 1; child < n; child = 2 * i + 1) {
-        if (child + 1 < n && earlier(&h[child + 1], &h[child]))
-            child++;
-        if (!earlier(&h[child], &last))
-            break;
-        h[i] = h[child];
-        i = child;
-    }
-    if (n > 0)
-        h[i] = last;
-    return top;
-}
 
 /* --- lists --- */
 
@@ -183,7 +142,7 @@ static bool has_room(struct run *r, const struct sim_move *m)
 static void start(struct run *r, const struct candidate *c)
 {
     const struct sim_move *m = &r->s->moves[c->move];
-    const struct ending e = {r->now + sim_duration(m, c->move, r->luck), c->move};
+    const struct sim_ending e = {r->now + sim_duration(m, c->move, r->luck), c->move};
     r->head[c->pair] = r->next[c->move];
     r->pair_left[c->pair]--;
     r->left--;
@@ -192,7 +151,7 @@ static void start(struct run *r, const struct candidate *c)
     r->running_bytes += m->bytes;
     if (r->starts != NULL)
         r->starts[c->move] = r->now;
-    push_ending(r->endings, e);
+    sim_push_ending(r->endings, e);
 }
 
 /* --- choosing --- */
@@ -353,7 +312,7 @@ static void choose(struct run *r)
 
 /* --- time --- */
 
-static void end_one(struct run *r, const struct ending *e)
+static void end_one(struct run *r, const struct sim_ending *e)
 {
     const struct sim_move *m = &r->s->moves[e->move];
     r->busy[m->from] = r->busy[m->to] = false;
@@ -407,7 +366,7 @@ static void find_span(struct run *r)
 /* When something may change next; HUGE_VAL: never. */
 static double next_time(const struct run *r)
 {
-    double at = r->endings->len > 0 ? g_array_index(r->endings, struct ending, 0).at : HUGE_VAL;
+    double at = r->endings->len > 0 ? g_array_index(r->endings, struct sim_ending, 0).at : HUGE_VAL;
     if (r->left == 0)
         return at;
     if (r->now < r->opens)
@@ -421,8 +380,8 @@ static double next_time(const struct run *r)
 
 static void advance(struct run *r)
 {
-    while (r->endings->len > 0 && g_array_index(r->endings, struct ending, 0).at <= r->now + SAME_TIME) {
-        const struct ending e = pop_ending(r->endings);
+    while (r->endings->len > 0 && g_array_index(r->endings, struct sim_ending, 0).at <= r->now + SAME_TIME) {
+        const struct sim_ending e = sim_pop_ending(r->endings);
         end_one(r, &e);
     }
     forget_old(r);
@@ -446,7 +405,7 @@ static void set_up(struct run *r)
     r->listed = g_new(uint32_t, n);
     r->pairs_of = g_memdup2(s->pairs_of, 2 * (size_t)s->n_pairs * sizeof *s->pairs_of);
     r->has_late = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-    r->endings = g_array_new(FALSE, FALSE, sizeof(struct ending));
+    r->endings = g_array_new(FALSE, FALSE, sizeof(struct sim_ending));
     r->moved = g_array_new(FALSE, FALSE, sizeof(struct moved));
     r->candidates = g_new(struct candidate, 2 * (size_t)s->n_pairs);
     r->walk = g_array_new(FALSE, FALSE, sizeof(uint32_t));
@@ -499,9 +458,10 @@ struct sim_end sim_run(sim *s, const struct sim_limits *limits, const struct sim
     for (uint32_t i = 0; ret_starts != NULL && i < s->n; i++)
         ret_starts[i] = -1;
     set_up(&r);
-    for (r.now = 0; r.now < HUGE_VAL; r.now = next_time(&r)) {
+    while (r.now < HUGE_VAL) {
         advance(&r);
         choose(&r);
+        r.now = next_time(&r);
     }
     const struct sim_end end = {r.end, r.left};
     clear(&r);

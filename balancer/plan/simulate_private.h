@@ -23,3 +23,12 @@ struct sim {
     uint32_t *first_after, *next_after; /* of each move, those that wait for it; NULL: none waits for any */
     double least_seconds;               /* the shortest expected time */
 };
+
+/* A move under way. */
+struct sim_ending {
+    double at;
+    uint32_t move;
+};
+/* simulate_heap.c: in a GArray of struct sim_ending; the first element is the one that ends first. */
+void sim_push_ending(GArray *heap, struct sim_ending e);
+struct sim_ending sim_pop_ending(GArray *heap);

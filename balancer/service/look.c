@@ -3,6 +3,7 @@
 
 #include "balancer/cluster/intake.h"
 #include "balancer/plan/estimate.h"
+#include "balancer/setup/measured.h"
 #include "common/json_writer.h"
 #include "migrations/mongo/live_source.h"
 #include "migrations/mongo/probe.h"
@@ -113,26 +114,6 @@ static void on_warn(void *data, const char *code, const char *ns, const char *me
     c->to.warn(c->to.data, code, ns, message);
 }
 
-/* What the journal knows by name, by the numbers of this cluster, oldest first. */
-static void prefer_measured(look *l)
-{
-    const cluster *cl = l->found.cl;
-    g_autoptr(GArray) past = g_array_new(FALSE, FALSE, sizeof(struct past_migration));
-    for (guint i = l->ask.measured == NULL ? 0 : l->ask.measured->len; i > 0; i--) {
-        const struct journal_speed *of = &g_array_index(l->ask.measured, struct journal_speed, i - 1);
-        const struct collection *coll = cluster_find_collection(cl, of->ns);
-        const struct past_migration m = {.ended_ms = of->ended_at,
-                                         .seconds = of->seconds,
-                                         .running = of->ended_at == 0,
-                                         .bytes = of->bytes,
-                                         .from = cluster_find_shard(cl, of->from),
-                                         .to = cluster_find_shard(cl, of->to),
-                                         .coll = coll == NULL ? COLLECTION_NONE : coll->number};
-        g_array_append_val(past, m);
-    }
-    estimate_prefer(l->found.cl, past);
-}
-
 static bool read_cluster(look *l, struct err *err)
 {
     const struct live_options opt = {0};
@@ -151,7 +132,7 @@ static bool read_cluster(look *l, struct err *err)
         !builder_finish(b, &l->found.cl, err))
         return false;
     l->found.orphans = counting.orphans;
-    prefer_measured(l);
+    setup_measured(l->found.cl, l->ask.measured);
     return true;
 }
 

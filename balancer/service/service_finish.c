@@ -3,9 +3,9 @@
 #include "balancer/service/service_private.h"
 
 #include "balancer/plan/estimate.h"
+#include "balancer/setup/measured.h"
 
-enum { NEWEST = 200, READ_MS = 25 };
-static const int64_t MEASURED_MS = INT64_C(30) * 24 * 3600 * 1000; /* how far back */
+enum { READ_MS = 25 };
 
 /* Those that take long would else be told only when they have ended. A later attempt has waited in between.
  */
@@ -27,21 +27,12 @@ static void add_under_way(const struct service *s, GArray *speeds)
 
 GArray *finish_measured(struct service *s)
 {
-    struct err ignored = {0};
-    g_autoptr(GArray) speeds = NULL;
-    const int64_t since = service_now(s) - MEASURED_MS;
-    journal_bound_reads(s->journal, READ_MS); /* without them the changelog tells */
-    bool known = journal_speeds(s->journal, NEWEST, &speeds, &ignored);
+    journal_bound_reads(s->journal, READ_MS);
+    GArray *speeds = setup_speeds(s->journal, service_now(s));
     journal_bound_reads(s->journal, 0);
-    for (guint i = 0; known && i < speeds->len; i++)
-        if (g_array_index(speeds, struct journal_speed, i).ended_at < since) {
-            g_array_set_size(speeds, i);
-            break;
-        }
-    if (!known)
-        return NULL;
-    add_under_way(s, speeds);
-    return g_steal_pointer(&speeds);
+    if (speeds != NULL)
+        add_under_way(s, speeds);
+    return speeds;
 }
 
 double finish_of_round(const struct service *s, double added_seconds)
