@@ -32,7 +32,8 @@ static void find_pairs(sim *s)
     g_autofree uint32_t *order = by_donor(s);
     g_autofree uint32_t *last = g_new(uint32_t, s->n_shards + 1); /* of each recipient the newest pair */
     g_autoptr(GArray) pairs = g_array_new(FALSE, FALSE, sizeof(struct sim_pair));
-    memset(last, 0xff, s->n_shards * sizeof *last);
+    for (uint32_t i = 0; i < s->n_shards; i++)
+        last[i] = SIM_NONE;
     s->pair = g_new(uint32_t, s->n);
     for (uint32_t k = 0; k < s->n; k++) {
         const struct sim_move *m = &s->moves[order[k]];

@@ -47,7 +47,7 @@ static void put_nav(struct html *h)
         {"notes", "Warnings", p->warnings->len > 0},
         {"shards", "Shards", p->collections->len > 0},
         {"collections", "Collections", p->collections->len > 0},
-        {"schedule", "Schedule", p->migrations->len > 0},
+        {"schedule", "Schedule", h->when.length > 0},
         {"moves", "Migrations", p->migrations->len > 0},
         {"splits", "Splits", p->splits->len > 0},
         {"blocked", "Stays", p->blocked->len > 0},

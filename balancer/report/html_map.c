@@ -38,6 +38,7 @@ struct map {
     double whole;
     uint32_t n_runs, n_moved;
     double *moved, *held; /* per shard */
+    bool *there;          /* it has or gets a part, be it empty */
     bool zones;
     /* Lanes. */
     uint32_t n_lanes, others;
@@ -62,6 +63,7 @@ static void measure(const struct keyspace_part *p, void *ctx)
 {
     struct map *m = ctx;
     m->whole += p->width;
+    m->there[p->before] = m->there[p->after] = true;
     m->held[p->before] += p->width;
     if (p->before != p->after) {
         m->moved[p->before] += p->width;
@@ -100,7 +102,7 @@ static void choose_lanes(struct map *m)
     const uint16_t n = m->h->p->cl->n_shards;
     g_autoptr(GArray) shards = g_array_new(FALSE, FALSE, sizeof(uint16_t));
     for (uint16_t s = 0; s < n; s++)
-        if (m->held[s] > 0 || m->moved[s] > 0)
+        if (m->there[s])
             g_array_append_val(shards, s);
     guint own = shards->len;
     if (own > HTML_MAP_LANES) {
@@ -351,7 +353,8 @@ void put_map(struct html *h, const struct plan_collection *c, guint number)
     g_autoptr(keyspace) k = keyspace_new(h->p, c, &h->moves);
     if (k == NULL)
         return;
-    struct map m = {.h = h, .c = c, .moved = g_new0(double, n), .held = g_new0(double, n)};
+    struct map m = {
+        .h = h, .c = c, .moved = g_new0(double, n), .held = g_new0(double, n), .there = g_new0(bool, n)};
     m.zones = c->zones != NULL && c->zones->len > 0;
     keyspace_walk(k, measure, &m);
     m.open = false;
@@ -373,7 +376,7 @@ void put_map(struct html *h, const struct plan_collection *c, guint number)
     put_words(&m, k, exact, number);
     put(h->out, "</figure>\n");
     draw_lanes_free(m.l);
-    gpointer all[] = {m.moved, m.held, m.lane, m.columns, m.column_zone, m.column_zone_is};
+    gpointer all[] = {m.there, m.moved, m.held, m.lane, m.columns, m.column_zone, m.column_zone_is};
     for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
         g_free(all[i]);
 }

@@ -66,11 +66,18 @@ static guint hand_busy(hand *h, const char *ns, guint moves)
     return c;
 }
 
+/* Its spaces do not break. */
+#define HEADLINE                                                                                             \
+    "<h1 id=\"headline\">3\xc2\xa0"                                                                          \
+    "migrations and 1\xc2\xa0"                                                                               \
+    "split in 1\xc2\xa0"                                                                                     \
+    "round move 3.00\xc2\xa0"                                                                                \
+    "MiB</h1>"
+
 static void says_what_is_done(void **state)
 {
     static const char *const parts[] = {
-        "<h1 id=\"headline\">3\xc2\xa0migrations and 1\xc2\xa0split in 1\xc2\xa0round move "
-        "3.00\xc2\xa0MiB</h1>",
+        HEADLINE,
         "At least 2.00\xc2\xa0MiB and 1\xc2\xa0round are needed.",
         "at least 2.00 MiB; 50.0\xc2\xa0% above it",
         "about 1 min 20 s",
@@ -364,6 +371,42 @@ static void the_key_space_is_drawn(void **state)
     }
 }
 
+/* A chunk without data that moves is seen, in the lanes of its own shards. */
+static void an_empty_chunk_moves(void **state)
+{
+    (void)state;
+    g_autoptr(cluster) cl =
+        cluster_from_json("{'shards': [{'_id': 'a'}, {'_id': 'b'}, {'_id': 'c'}], 'collections': [{'_id': "
+                          "'c.c', 'key': {'k': 1}, "
+                          "'lastmodEpoch': {'$oid': '5f0000000000000000000001'}}], 'chunks': ["
+                          "{'ns': 'c.c', 'min': {'k': {'$minKey': 1}}, 'max': {'k': 0}, 'shard': 'a', "
+                          "'lastmod': {'$timestamp': {'t': "
+                          "1, 'i': 0}}, 'estimatedDataSizeBytes': 0},"
+                          "{'ns': 'c.c', 'min': {'k': 0}, 'max': {'k': {'$maxKey': 1}}, 'shard': 'c', "
+                          "'lastmod': {'$timestamp': {'t': 1, "
+                          "'i': 1}}, 'estimatedDataSizeBytes': 100}]}");
+    g_autoptr(plan) p = planned(cl, "count", 1);
+    const struct collection *c = &cl->collections[0];
+    bson_t min = BSON_INITIALIZER, max = BSON_INITIALIZER;
+    chunk_min(c, &c->chunks, 0, &min);
+    chunk_max(c, &c->chunks, 0, &max);
+    struct plan_migration m = {
+        .id = 1, .round = 1, .coll = c, .to = 1, .zone = ZONE_NONE, .why = (char *)"so"};
+    m.min = plan_arena_bound(p->arena, &min);
+    m.max = plan_arena_bound(p->arena, &max);
+    g_array_set_size(p->migrations, 0);
+    g_array_append_val(p->migrations, m);
+    g_array_index(p->collections, struct plan_collection, 0).n_migrations = 1;
+    g_autoptr(GString) html = html_of(p, &source);
+    html_check("empty chunk", html);
+    /* Lanes: a, b, c. */
+    check_has(html, "<rect class=\"leaves\" x=\"0\" y=\"9\" width=\"25\"");
+    check_has(html, "<rect class=\"arrives\" x=\"0\" y=\"109\" width=\"25\"");
+    check_has(html, "M0 209h10000");
+    bson_destroy(&min);
+    bson_destroy(&max);
+}
+
 /* As many migrations as wanted, of one chunk each, added to a plan. */
 static void add_moves(plan *p, guint n)
 {
@@ -458,12 +501,19 @@ static void the_checker_bites(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(says_what_is_done),     cmocka_unit_test(space_and_advice),
-        cmocka_unit_test(nothing_to_do),         cmocka_unit_test(an_empty_cluster),
-        cmocka_unit_test(sizes_not_known),       cmocka_unit_test(hostile_names),
-        cmocka_unit_test(endless_names),         cmocka_unit_test(many_migrations_are_grouped),
-        cmocka_unit_test(long_lists_are_folded), cmocka_unit_test(the_key_space_is_drawn),
-        cmocka_unit_test(a_hundred_thousand),    cmocka_unit_test(test_every_report_is_sound),
+        cmocka_unit_test(says_what_is_done),
+        cmocka_unit_test(space_and_advice),
+        cmocka_unit_test(nothing_to_do),
+        cmocka_unit_test(an_empty_cluster),
+        cmocka_unit_test(sizes_not_known),
+        cmocka_unit_test(hostile_names),
+        cmocka_unit_test(endless_names),
+        cmocka_unit_test(many_migrations_are_grouped),
+        cmocka_unit_test(long_lists_are_folded),
+        cmocka_unit_test(the_key_space_is_drawn),
+        cmocka_unit_test(an_empty_chunk_moves),
+        cmocka_unit_test(a_hundred_thousand),
+        cmocka_unit_test(test_every_report_is_sound),
         cmocka_unit_test(the_checker_bites),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
