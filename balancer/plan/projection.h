@@ -43,7 +43,6 @@ struct projection {
     double *weight;             /* per shard */
     struct whole_answer answer; /* of a policy that has solve(), else zeroed */
     uint32_t rounds_bound;      /* no order of its moves takes fewer rounds */
-    bool took_rival;            /* its end is that of the built-in's way */
     double *shard_until; /* per shard: when its last migration ends, seconds from the start, as estimated */
 };
 

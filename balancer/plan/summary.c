@@ -189,8 +189,7 @@ static void fill_lower_bounds(struct projection *pr)
     for (uint16_t s = 0; s < n; s++)
         rounds = MAX(rounds, per_shard[s]);
     if (pr->policy->solve != NULL && pr->plan->summary.complete) {
-        if (!pr->took_rival)
-            bytes = MIN(pr->answer.lower_bytes, pr->moved_bytes);
+        bytes = MIN(pr->answer.lower_bytes, pr->moved_bytes);
         rounds = pr->rounds_bound;
     }
     if (rounds == 0 && pr->plan->rounds->len > 0)

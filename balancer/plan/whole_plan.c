@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* From a whole-cluster policy's answer to a plan. The built-in's own way is projected beside it where that is
- * no great work: what it reaches the answer has to reach too, and where it still came out behind on any
- * measure (few unequal chunks can do that), the built-in's end is taken, each chunk moved there at once. */
+ * no great work, as the measure of what the answer has to reach. */
 #include "balancer/plan/planner_private.h"
 #include "balancer/plan/why.h"
 
@@ -24,14 +23,6 @@ struct way {
     uint32_t n_rounds;
 };
 
-struct worth {
-    double imbalance, total; /* the worst of all collections, and of all together */
-    int64_t bytes;
-    uint32_t rounds;
-    int64_t wrong;  /* chunks where they must not be */
-    bool in_bounds; /* no collection further from its shares than its threshold */
-};
-
 static void way_clear(struct way *w)
 {
     if (w->moves != NULL)
@@ -51,8 +42,10 @@ static struct whole_collection *list_collections(const struct projection *pr, co
                                             .max_chunk_bytes = c->max_chunk_bytes,
                                             .threshold_bytes = c->threshold_bytes,
                                             .priority = c->priority};
-        if (rival->known && rival->pr.colls[i].place != NULL)
-            list[i].rival_bytes = rival->pr.colls[i].place->shard_bytes;
+        if (rival->known && rival->pr.colls[i].place != NULL) {
+            list[i].rival = rival->pr.colls[i].place;
+            list[i].rival_moved = rival->pr.colls[i].bytes_moved;
+        }
     }
     return list;
 }
@@ -68,7 +61,6 @@ static struct whole_facts facts_of(const struct projection *pr, const struct who
                                 .max_bytes = pr->max_bytes,
                                 .shard_bytes = pr->shard_bytes,
                                 .cut_large = cluster_has_move_range(pr->cl),
-                                .rival_part = 1,
                                 .balance_cluster = pr->opt->balance_cluster,
                                 .threshold_chunks = pr->opt->threshold_chunks,
                                 .threshold_percent = pr->opt->threshold_percent};
@@ -109,146 +101,7 @@ static void rival_clear(struct rival *r)
     plan_free(r->plan);
 }
 
-static void add_relocation(const struct whole_facts *f, const struct whole_goal *goal, uint32_t collection,
-                           uint32_t chunk, uint16_t to, int64_t bytes, GArray *moves)
-{
-    const struct move m = {
-        .entry = chunk, .from = f->collections[collection].place->shard_of[chunk], .to = to, .bytes = bytes};
-    whole_add_move(f, goal, collection, m, false, moves);
-}
-
-/* Parts first, upwards, then what is left of their chunks. False: a part that came back lies below one that
- * went. */
-static bool relocate(const struct whole_facts *f, const struct whole_goal *goal, uint32_t i,
-                     const placement *end, GArray *moves)
-{
-    const placement *start = f->collections[i].place;
-    for (guint k = 0; k < end->pieces->len; k++) {
-        const struct piece *p = &g_array_index(end->pieces, struct piece, k);
-        if (p->shard == start->shard_of[p->chunk])
-            return false;
-        add_relocation(f, goal, i, p->chunk, p->shard, p->bytes, moves);
-    }
-    for (uint32_t c = 0; c < end->chunks->n; c++)
-        if (end->shard_of[c] != start->shard_of[c])
-            add_relocation(f, goal, i, c, end->shard_of[c], end->bytes_of[c], moves);
-    return true;
-}
-
-static bool take_rivals_end(const struct rival *r, const struct whole_facts *f,
-                            const struct whole_answer *answer, struct way *ret)
-{
-    ret->moves = g_array_new(FALSE, FALSE, sizeof(struct whole_move));
-    for (uint32_t i = 0; i < f->n_collections; i++)
-        if (f->collections[i].place != NULL &&
-            !relocate(f, &answer->goals[i], i, r->pr.colls[i].place, ret->moves))
-            return false;
-    whole_sort_moves(f, ret->moves);
-    return true;
-}
-
 /* --- comparing --- */
-
-struct ends {
-    const struct whole_facts *f;
-    const struct whole_answer *answer;
-    int64_t **load; /* per collection and shard, at the end */
-    int64_t *wrong; /* per collection: chunks where they must not be */
-};
-
-static void ends_clear(struct ends *e)
-{
-    for (uint32_t i = 0; i < e->f->n_collections; i++)
-        g_free(e->load[i]);
-    g_free(e->load);
-    g_free(e->wrong);
-}
-
-static int64_t count_wrong(const struct whole_facts *f, const placement *p)
-{
-    int64_t n = 0;
-    for (uint32_t slot = 0; slot < p->n_slots; slot++)
-        for (uint16_t s = 0; s < f->cl->n_shards; s++)
-            if (whole_reason(f, s, p->slots[slot].zone) != MOVE_IMBALANCE)
-                n += p->slot_chunks[(size_t)slot * f->cl->n_shards + s];
-    return n;
-}
-
-/* What the loads are after `moves`, or, where that is NULL, at the rival's end. */
-static struct ends find_ends(const struct whole_facts *f, const struct whole_answer *answer,
-                             const GArray *moves, const struct rival *r)
-{
-    struct ends e = {f, answer, g_new0(int64_t *, MAX(f->n_collections, 1)),
-                     g_new0(int64_t, MAX(f->n_collections, 1))};
-    for (uint32_t i = 0; i < f->n_collections; i++) {
-        if (f->collections[i].place == NULL)
-            continue;
-        const placement *p = moves == NULL ? r->pr.colls[i].place : f->collections[i].place;
-        e.load[i] = g_memdup2(p->shard_bytes, f->cl->n_shards * sizeof(int64_t));
-        e.wrong[i] = count_wrong(f, p);
-    }
-    for (guint k = 0; moves != NULL && k < moves->len; k++) {
-        const struct whole_move *w = &g_array_index(moves, struct whole_move, k);
-        if (e.load[w->collection][w->move.from] >= 0)
-            e.load[w->collection][w->move.from] -= w->move.bytes;
-        e.load[w->collection][w->move.to] += w->move.bytes;
-        /* Of a chunk in parts only the last takes it away. */
-        const placement *p = f->collections[w->collection].place;
-        if (w->move.reason != MOVE_IMBALANCE &&
-            (k + 1 == moves->len ||
-             g_array_index(moves, struct whole_move, k + 1).move.entry != w->move.entry ||
-             p->bytes_of[w->move.entry] == w->move.bytes))
-            e.wrong[w->collection]--;
-    }
-    return e;
-}
-
-static double over(double load, double target)
-{
-    return target >= 1 ? load / target - 1 : 0;
-}
-
-/* Whether the collection is no further from its shares than the threshold allows, by what its goal was made
- * of. */
-static bool is_in_bounds(const struct ends *e, uint32_t i)
-{
-    const struct whole_goal *g = &e->answer->goals[i];
-    for (uint16_t s = 0; s < e->f->cl->n_shards; s++)
-        if (e->load[i][s] >= 0 && (e->load[i][s] > g->high[s] || e->load[i][s] < g->low[s]))
-            return false;
-    return true;
-}
-
-static struct worth judge(const struct ends *e, int64_t bytes, uint32_t rounds)
-{
-    struct worth w = {.bytes = bytes, .rounds = rounds, .in_bounds = true};
-    const uint16_t n = e->f->cl->n_shards;
-    g_autofree double *load = g_new0(double, n), *target = g_new0(double, n);
-    for (uint32_t i = 0; i < e->f->n_collections; i++) {
-        if (e->load[i] == NULL)
-            continue;
-        w.wrong += e->wrong[i];
-        w.in_bounds = w.in_bounds && is_in_bounds(e, i);
-        for (uint16_t s = 0; s < n; s++) {
-            load[s] += (double)MAX(e->load[i][s], 0);
-            target[s] += e->answer->goals[i].target[s];
-            if (!e->f->draining[s])
-                w.imbalance = MAX(w.imbalance, over((double)e->load[i][s], e->answer->goals[i].target[s]));
-        }
-    }
-    for (uint16_t s = 0; s < n; s++)
-        if (!e->f->draining[s])
-            w.total = MAX(w.total, over(load[s], target[s]));
-    return w;
-}
-
-static int64_t sum_bytes(const GArray *moves)
-{
-    int64_t sum = 0;
-    for (guint i = 0; i < moves->len; i++)
-        sum += g_array_index(moves, struct whole_move, i).move.bytes;
-    return sum;
-}
 
 static void give_rounds(const struct projection *pr, struct way *w)
 {
@@ -257,34 +110,6 @@ static void give_rounds(const struct projection *pr, struct way *w)
         busy[s] = pr->cl->shards[s].busy;
     w->round = g_new(uint32_t, MAX(w->moves->len, 1));
     w->n_rounds = whole_rounds(pr->cl, w->moves, busy, w->round);
-}
-
-static struct worth judge_way(const struct projection *pr, const struct whole_facts *f, const struct way *w)
-{
-    struct ends e = find_ends(f, &pr->answer, w->moves, NULL);
-    const struct worth worth = judge(&e, sum_bytes(w->moves), w->n_rounds);
-    ends_clear(&e);
-    return worth;
-}
-
-static struct worth judge_rival(const struct projection *pr, const struct whole_facts *f,
-                                const struct rival *r)
-{
-    struct ends e = find_ends(f, &pr->answer, NULL, r);
-    const struct worth worth = judge(&e, r->pr.moved_bytes, r->plan->rounds->len);
-    ends_clear(&e);
-    return worth;
-}
-
-/* Whether ours is behind the rival's on any measure: it ends less even, or leaves more where it must not be;
- * or the rival, as even as is asked, moved less, or in fewer rounds. */
-static bool is_behind(const struct worth *us, const struct worth *them)
-{
-    const double EVEN = 1e-9;
-    return us->wrong > them->wrong || us->imbalance > them->imbalance + EVEN ||
-           us->total > them->total + EVEN ||
-           (them->in_bounds && us->wrong == them->wrong &&
-            (us->bytes > them->bytes || us->rounds > them->rounds));
 }
 
 static void solve(struct projection *pr, const struct whole_facts *f, struct way *ret)
@@ -296,31 +121,75 @@ static void solve(struct projection *pr, const struct whole_facts *f, struct way
     give_rounds(pr, ret);
 }
 
-/* Solved again with the rival's end as the measure: as even as that, then ever nearer to the shares, until it
- * is behind in nothing. Where that never is, the rival's end is taken, each chunk moved there at once. */
-static void outdo(struct projection *pr, const struct rival *r, struct whole_facts *f, struct way *way)
+/* Whether what the rival reaches is what is asked of all collections, and what is left alone it leaves alone.
+ */
+static bool is_rival_whole(const struct projection *pr, const struct rival *r)
 {
-    static const double parts[] = {1, 0.5, 0.25, 0};
-    struct worth us, them;
-    struct way other = {0};
-    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
-        f->rival_part = parts[i];
-        solve(pr, f, way);
-        us = judge_way(pr, f, way);
-        f->rival_part = 1;
-        them = judge_rival(pr, f, r);
-        if (!is_behind(&us, &them))
-            return;
+    for (uint32_t i = 0; i < pr->cl->n_collections; i++) {
+        const struct whole_goal *g = &pr->answer.goals[i];
+        if (pr->colls[i].place != NULL && !g->outdone && !g->behind &&
+            (g->acts || r->pr.colls[i].n_migrations > 0))
+            return false;
     }
-    if (them.wrong <= us.wrong && take_rivals_end(r, f, &pr->answer, &other)) {
-        give_rounds(pr, &other);
-        way_clear(way);
-        *way = other;
-        pr->took_rival = true;
-    } else {
-        way_clear(&other);
-        solve(pr, f, way);
+    return true;
+}
+
+/* The fullest shard by its share of everything, less 1. */
+static double worst_total(const struct projection *pr, const struct rival *r, const GArray *moves)
+{
+    const uint16_t n = pr->cl->n_shards;
+    g_autofree double *load = g_new0(double, n), *target = g_new0(double, n);
+    double worst = 0;
+    for (uint32_t i = 0; i < pr->cl->n_collections; i++) {
+        const placement *p = moves != NULL ? pr->colls[i].place : r->pr.colls[i].place;
+        for (uint16_t s = 0; p != NULL && pr->answer.goals[i].target != NULL && s < n; s++) {
+            load[s] += (double)MAX(p->shard_bytes[s], 0);
+            target[s] += pr->answer.goals[i].target[s];
+        }
     }
+    for (guint k = 0; moves != NULL && k < moves->len; k++) {
+        const struct move *m = &g_array_index(moves, struct whole_move, k).move;
+        load[m->from] -= (double)m->bytes;
+        load[m->to] += (double)m->bytes;
+    }
+    for (uint16_t s = 0; s < n; s++)
+        if (!pr->draining[s] && target[s] >= 1)
+            worst = MAX(worst, load[s] / target[s] - 1);
+    return worst;
+}
+
+/* Behind in what concerns all collections together. */
+static bool is_behind_in_all(const struct projection *pr, const struct rival *r, const struct way *w)
+{
+    const double EVEN = 1e-9;
+    return is_rival_whole(pr, r) && (w->n_rounds > r->plan->rounds->len ||
+                                     worst_total(pr, r, w->moves) > worst_total(pr, r, NULL) + EVEN);
+}
+
+/* More effort for the collections that are behind, or for all where all together are. False: there is none.
+ */
+static bool try_harder(const struct projection *pr, struct whole_collection *list, bool all)
+{
+    bool harder = false;
+    for (uint32_t i = 0; i < pr->cl->n_collections; i++) {
+        const struct whole_goal *g = &pr->answer.goals[i];
+        if (!(g->behind || (all && g->outdone)) || list[i].effort == WHOLE_EFFORTS - 1)
+            continue;
+        list[i].effort++;
+        harder = true;
+    }
+    return harder;
+}
+
+/* Solved again with the rival's end as the measure of each collection, until it is behind in nothing. */
+static void outdo(struct projection *pr, const struct rival *r, struct whole_facts *f,
+                  struct whole_collection *list, struct way *way)
+{
+    bool all;
+    do {
+        solve(pr, f, way);
+        all = is_behind_in_all(pr, r, way);
+    } while (try_harder(pr, list, all));
 }
 
 /* --- recording --- */
@@ -450,7 +319,7 @@ bool whole_plan(struct run *run)
     if (rival.known) {
         g_autofree struct whole_collection *with_rival = list_collections(pr, &rival);
         facts.collections = with_rival;
-        outdo(pr, &rival, &facts, &way);
+        outdo(pr, &rival, &facts, with_rival, &way);
     }
     pr->rounds_bound = whole_rounds_bound(pr->cl, way.moves);
     note_violations(pr, way.moves);

@@ -10,16 +10,25 @@ static const double WAYS_MAX = 2e6, WAYS_EACH = 2e5;
 
 /* What may still arrive on each shard: a limit counts what leaves only when it is deleted there, which may be
  * long after. */
-static int64_t *find_room(const struct whole_facts *f)
+static struct common common_new(const struct whole_facts *f)
 {
-    int64_t *room = g_new(int64_t, f->cl->n_shards);
-    for (uint16_t s = 0; s < f->cl->n_shards; s++) {
+    const uint16_t n = f->cl->n_shards;
+    struct common c = {g_new(int64_t, n), g_new0(bool, n), g_new0(uint32_t, n)};
+    for (uint16_t s = 0; s < n; s++) {
         const struct shard *sh = &f->cl->shards[s];
-        room[s] = f->max_bytes[s] > 0 ? MAX(f->max_bytes[s] - f->shard_bytes[s], 0) : INT64_MAX;
+        c.room[s] = f->max_bytes[s] > 0 ? MAX(f->max_bytes[s] - f->shard_bytes[s], 0) : INT64_MAX;
         if (policy_auto(f->cl)->unit == LOAD_CHUNKS && sh->max_size_mb > 0 && sh->current_size_mb > 0)
-            room[s] = MIN(room[s], MAX(sh->max_size_mb - sh->current_size_mb, 0) << 20);
+            c.room[s] = MIN(c.room[s], MAX(sh->max_size_mb - sh->current_size_mb, 0) << 20);
+        c.limited[s] = c.room[s] != INT64_MAX;
     }
-    return room;
+    return c;
+}
+
+static void common_clear(struct common *c)
+{
+    g_free(c->room);
+    g_free(c->limited);
+    g_free(c->degree);
 }
 
 static void add_moves(const struct coll_state *c, GArray *moves)
@@ -31,7 +40,7 @@ static void add_moves(const struct coll_state *c, GArray *moves)
     }
 }
 
-static void solve_collection(struct coll_state *c, double ways)
+static void solve_once(struct coll_state *c, double ways)
 {
     optimal_choose(c);
     optimal_assign(c);
@@ -39,17 +48,113 @@ static void solve_collection(struct coll_state *c, double ways)
     optimal_exact(c, ways);
 }
 
-static struct coll_state *init_states(const struct whole_facts *f, int64_t *room, struct whole_answer *ret)
+/* The placement as it will be; only what a state looks at is of its own. Parts: none. */
+static placement end_of(const struct coll_state *c)
+{
+    placement end = *c->p;
+    end.shard_of = g_memdup2(c->p->shard_of, c->p->chunks->n * sizeof *end.shard_of);
+    end.shard_bytes = g_memdup2(c->p->shard_bytes, c->n * sizeof *end.shard_bytes);
+    for (guint i = 0; i < c->items->len; i++) {
+        const struct item *it = &g_array_index(c->items, struct item, i);
+        end.shard_of[it->chunk] = it->to;
+    }
+    for (uint16_t s = 0; s < c->n; s++)
+        end.shard_bytes[s] = c->unknown[s] ? SIZE_UNKNOWN : c->load[s];
+    return end;
+}
+
+/* Puts what a second look found on top of the first: a chunk still moves once. */
+static void merge(struct coll_state *c, const struct coll_state *second)
+{
+    g_autofree uint16_t *to = g_memdup2(c->p->shard_of, c->p->chunks->n * sizeof *to);
+    for (guint i = 0; i < c->items->len; i++)
+        to[g_array_index(c->items, struct item, i).chunk] = g_array_index(c->items, struct item, i).to;
+    for (guint i = 0; i < second->items->len; i++)
+        to[g_array_index(second->items, struct item, i).chunk] =
+            g_array_index(second->items, struct item, i).to;
+    for (guint i = 0; i < c->items->len; i++)
+        optimal_unplace(c, &g_array_index(c->items, struct item, i));
+    g_array_set_size(c->items, 0);
+    for (uint32_t i = 0; i < c->p->chunks->n; i++) {
+        const uint16_t from = c->p->shard_of[i];
+        struct item it = {.chunk = i,
+                          .bytes = c->p->bytes_of[i],
+                          .slot = c->p->slot_of[i],
+                          .from = from,
+                          .forced = (c->fit[cell_of(c, c->p->slot_of[i], from)] & FIT_LEAVE) != 0};
+        if (to[i] == from)
+            continue;
+        optimal_place(c, &it, to[i]);
+        g_array_append_val(c->items, it);
+    }
+}
+
+static bool misses(const struct coll_state *c)
+{
+    bool missed = false;
+    for (uint16_t s = 0; s < c->n; s++)
+        missed |= optimal_miss(c, s, c->load[s]) > 0;
+    for (guint i = 0; i < c->items->len; i++)
+        if (optimal_parts(c, g_array_index(c->items, struct item, i).chunk) > 1)
+            return false; /* its end has no placement without moving */
+    return missed;
+}
+
+/* Where bands are missed, the end is looked at as a new plan would look at it, so that a new plan finds
+ * nothing more. False: nothing was found. */
+static bool look_again(struct coll_state *c, double ways)
+{
+    struct coll_state second;
+    struct whole_goal goal;
+    placement end = end_of(c);
+    struct whole_facts facts = *c->facts;
+    const struct common common = {c->room, (bool *)c->limited, c->degree};
+    g_autofree struct whole_collection *list = g_new0(struct whole_collection, (size_t)c->number + 1);
+    list[c->number] = *c->in;
+    list[c->number].place = &end;
+    list[c->number].rival = NULL;
+    facts.collections = list;
+    whole_goal_init(&goal, c->n);
+    optimal_state_init(&second, &facts, c->number, &common, &goal);
+    optimal_set_goal(&second);
+    if (goal.acts) {
+        optimal_amounts(&second);
+        solve_once(&second, ways);
+    }
+    const bool found = second.items->len > 0;
+    for (guint i = 0; i < second.items->len; i++)
+        optimal_unplace(&second, &g_array_index(second.items, struct item, i));
+    if (found)
+        merge(c, &second);
+    optimal_state_clear(&second);
+    whole_goal_clear(&goal);
+    g_free(end.shard_of);
+    g_free(end.shard_bytes);
+    return found;
+}
+
+enum { LOOKS_AGAIN = 6 };
+
+static void solve_collection(struct coll_state *c, double ways)
+{
+    solve_once(c, ways);
+    for (int i = 0; i < LOOKS_AGAIN && misses(c) && look_again(c, ways); i++)
+        ;
+    if (c->in->effort == WHOLE_EFFORTS - 1)
+        optimal_take_rival(c);
+    optimal_compare_rival(c);
+}
+
+static struct coll_state *init_states(const struct whole_facts *f, const struct common *common,
+                                      struct whole_answer *ret)
 {
     struct coll_state *states = g_new0(struct coll_state, MAX(f->n_collections, 1));
     for (uint32_t i = 0; i < f->n_collections; i++) {
         struct whole_goal *g = &ret->goals[i];
         if (f->collections[i].place == NULL)
             continue;
-        g->target = g_new0(double, f->cl->n_shards);
-        g->low = g_new0(int64_t, f->cl->n_shards);
-        g->high = g_new0(int64_t, f->cl->n_shards);
-        optimal_state_init(&states[i], f, i, room, g);
+        whole_goal_init(g, f->cl->n_shards);
+        optimal_state_init(&states[i], f, i, common, g);
         optimal_set_goal(&states[i]);
     }
     return states;
@@ -62,11 +167,11 @@ static bool is_solvable(const struct whole_facts *f, const struct coll_state *c)
 
 static void solve(const struct whole_facts *f, struct whole_answer *ret)
 {
-    g_autofree int64_t *room = find_room(f);
+    struct common common = common_new(f), at_start = common_new(f);
     ret->goals = g_new0(struct whole_goal, MAX(f->n_collections, 1));
     ret->n_goals = f->n_collections;
     ret->moves = g_array_new(FALSE, FALSE, sizeof(struct whole_move));
-    struct coll_state *states = init_states(f, room, ret);
+    struct coll_state *states = init_states(f, &common, ret);
     uint32_t acting = 0;
     for (uint32_t i = 0; i < f->n_collections; i++)
         acting += is_solvable(f, &states[i]) ? 1 : 0;
@@ -77,10 +182,9 @@ static void solve(const struct whole_facts *f, struct whole_answer *ret)
         ret->lower_bytes += optimal_amounts(c);
         solve_collection(c, MIN(WAYS_EACH, WAYS_MAX / acting));
     }
-    if (f->balance_cluster) {
-        g_autofree int64_t *all_room = find_room(f);
-        ret->lower_bytes = MAX(ret->lower_bytes, optimal_even_totals(states, f->n_collections, f, all_room));
-    }
+    if (f->balance_cluster)
+        ret->lower_bytes =
+            MAX(ret->lower_bytes, optimal_even_totals(states, f->n_collections, f, at_start.room));
     for (uint32_t i = 0; i < f->n_collections; i++) {
         if (states[i].p == NULL)
             continue;
@@ -88,62 +192,64 @@ static void solve(const struct whole_facts *f, struct whole_answer *ret)
         optimal_state_clear(&states[i]);
     }
     g_free(states);
+    common_clear(&common);
+    common_clear(&at_start);
     whole_sort_moves(f, ret->moves);
 }
 
 /* --- one collection alone, for explanations --- */
 
 /* The state of a collection as if it were the only one. */
-static void alone_init(struct coll_state *c, struct whole_facts *f, struct whole_collection *in,
-                       const struct round_facts *facts, const placement *p, struct whole_goal *goal,
-                       int64_t **ret_room)
-{
-    const uint16_t n = facts->cl->n_shards;
-    *in = (struct whole_collection){.place = p,
-                                    .max_chunk_bytes = facts->max_chunk_bytes,
-                                    .threshold_bytes = facts->limits.threshold_bytes};
-    *f = (struct whole_facts){.cl = facts->cl,
-                              .n_collections = 1,
-                              .collections = in,
-                              .draining = facts->draining,
-                              .no_receive = facts->limits.no_receive,
-                              .weight = facts->limits.weight,
-                              .max_bytes = facts->limits.max_bytes,
-                              .shard_bytes = facts->limits.shard_bytes,
-                              .cut_large = facts->cut_large,
-                              .threshold_chunks = facts->limits.threshold_chunks,
-                              .threshold_percent = facts->limits.threshold_percent};
-    *goal = (struct whole_goal){g_new0(double, n), g_new0(int64_t, n), g_new0(int64_t, n), false};
-    *ret_room = find_room(f);
-    optimal_state_init(c, f, 0, *ret_room, goal);
-    optimal_set_goal(c);
-}
-
-static void goal_clear(struct whole_goal *goal)
-{
-    g_free(goal->target);
-    g_free(goal->low);
-    g_free(goal->high);
-}
-
-static void pick(const struct round_facts *facts, const placement *p, GArray *moves)
-{
+struct alone {
     struct coll_state c;
     struct whole_facts f;
     struct whole_collection in;
     struct whole_goal goal;
-    g_autofree int64_t *room = NULL;
+    struct common common;
+};
+
+static void alone_init(struct alone *a, const struct round_facts *facts, const placement *p)
+{
+    a->in = (struct whole_collection){.place = p,
+                                      .max_chunk_bytes = facts->max_chunk_bytes,
+                                      .threshold_bytes = facts->limits.threshold_bytes};
+    a->f = (struct whole_facts){.cl = facts->cl,
+                                .n_collections = 1,
+                                .collections = &a->in,
+                                .draining = facts->draining,
+                                .no_receive = facts->limits.no_receive,
+                                .weight = facts->limits.weight,
+                                .max_bytes = facts->limits.max_bytes,
+                                .shard_bytes = facts->limits.shard_bytes,
+                                .cut_large = facts->cut_large,
+                                .threshold_chunks = facts->limits.threshold_chunks,
+                                .threshold_percent = facts->limits.threshold_percent};
+    whole_goal_init(&a->goal, facts->cl->n_shards);
+    a->common = common_new(&a->f);
+    optimal_state_init(&a->c, &a->f, 0, &a->common, &a->goal);
+    optimal_set_goal(&a->c);
+}
+
+static void alone_clear(struct alone *a)
+{
+    optimal_state_clear(&a->c);
+    whole_goal_clear(&a->goal);
+    common_clear(&a->common);
+}
+
+static void pick(const struct round_facts *facts, const placement *p, GArray *moves)
+{
+    struct alone a;
     g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct whole_move));
-    alone_init(&c, &f, &in, facts, p, &goal, &room);
-    if (is_solvable(&f, &c)) {
-        optimal_amounts(&c);
-        solve_collection(&c, WAYS_EACH);
-        add_moves(&c, all);
+    alone_init(&a, facts, p);
+    if (is_solvable(&a.f, &a.c)) {
+        optimal_amounts(&a.c);
+        solve_collection(&a.c, WAYS_EACH);
+        add_moves(&a.c, all);
     }
     for (guint i = 0; i < all->len; i++)
         g_array_append_val(moves, g_array_index(all, struct whole_move, i).move);
-    optimal_state_clear(&c);
-    goal_clear(&goal);
+    alone_clear(&a);
 }
 
 /* The shard that is furthest over its share and holds some of the slot, and the one that lacks most. */
@@ -185,23 +291,18 @@ static enum even_verdict verdict(const struct coll_state *c, uint32_t slot, stru
 
 static void judge(const struct round_facts *facts, const placement *p, uint32_t slot, struct evenness *ret)
 {
-    struct coll_state c;
-    struct whole_facts f;
-    struct whole_collection in;
-    struct whole_goal goal;
-    g_autofree int64_t *room = NULL;
-    alone_init(&c, &f, &in, facts, p, &goal, &room);
+    struct alone a;
+    alone_init(&a, facts, p);
     *ret = (struct evenness){
-        .donor = SHARD_NONE, .recipient = SHARD_NONE, .entry = ENTRY_NONE, .threshold = c.threshold};
-    find_ends(&c, slot, ret);
+        .donor = SHARD_NONE, .recipient = SHARD_NONE, .entry = ENTRY_NONE, .threshold = a.c.threshold};
+    find_ends(&a.c, slot, ret);
     if (ret->donor != SHARD_NONE) {
-        ret->donor_load = c.load[ret->donor];
-        ret->ideal = (int64_t)(goal.target[ret->donor] + 0.5);
+        ret->donor_load = a.c.load[ret->donor];
+        ret->ideal = (int64_t)(a.goal.target[ret->donor] + 0.5);
     }
-    ret->recipient_load = ret->recipient == SHARD_NONE ? 0 : c.load[ret->recipient];
-    ret->verdict = verdict(&c, slot, ret);
-    optimal_state_clear(&c);
-    goal_clear(&goal);
+    ret->recipient_load = ret->recipient == SHARD_NONE ? 0 : a.c.load[ret->recipient];
+    ret->verdict = verdict(&a.c, slot, ret);
+    alone_clear(&a);
 }
 
 const struct policy policy_optimal = {

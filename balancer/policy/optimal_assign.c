@@ -32,6 +32,20 @@ static uint16_t neighbour(const struct assigning *a, const struct item *it)
     return it->chunk > 0 ? a->c->p->shard_of[it->chunk - 1] : SHARD_NONE;
 }
 
+/* Who has room in its band before who has not; of those who lack all of it, who takes part in the fewest
+ * migrations; then who lacks most. */
+static bool is_better_taker(const struct assigning *a, const struct item *it, uint16_t s, uint16_t than)
+{
+    const struct coll_state *c = a->c;
+    const bool fits = is_in_band(c, s, it->bytes), than_fits = is_in_band(c, than, it->bytes);
+    const bool lacks = a->lacks[s] >= it->bytes, than_lacks = a->lacks[than] >= it->bytes;
+    if (fits != than_fits)
+        return fits;
+    if (lacks && than_lacks && c->degree[s] != c->degree[than])
+        return c->degree[s] < c->degree[than];
+    return a->lacks[s] > a->lacks[than];
+}
+
 static uint16_t choose_taker(const struct assigning *a, const struct item *it)
 {
     const struct coll_state *c = a->c;
@@ -41,17 +55,12 @@ static uint16_t choose_taker(const struct assigning *a, const struct item *it)
         a->lacks[near] >= (it->bytes + 1) / 2 && a->lacks[near] > 0 && has_room(c, near, it->bytes) &&
         is_in_band(c, near, it->bytes))
         return near;
-    bool best_fits = false;
     for (uint32_t i = 0; i < a->n_takers; i++) {
         const uint16_t s = a->takers[i];
         if (s == it->from || !has_room(c, s, it->bytes))
             continue;
-        const bool fits = is_in_band(c, s, it->bytes);
-        if (best == SHARD_NONE || (fits && !best_fits) ||
-            (fits == best_fits && a->lacks[s] > a->lacks[best])) {
+        if (best == SHARD_NONE || is_better_taker(a, it, s, best))
             best = s;
-            best_fits = fits;
-        }
     }
     return best;
 }
@@ -67,6 +76,8 @@ static int64_t gain(const struct coll_state *c, const struct item *it, uint16_t 
 void optimal_place(struct coll_state *c, struct item *it, uint16_t to)
 {
     it->to = to;
+    c->degree[it->from]++;
+    c->degree[to]++;
     c->load[it->from] -= c->unknown[it->from] ? 0 : it->bytes;
     c->load[to] += it->bytes;
     if (c->room[to] != INT64_MAX)
@@ -75,6 +86,8 @@ void optimal_place(struct coll_state *c, struct item *it, uint16_t to)
 
 void optimal_unplace(struct coll_state *c, struct item *it)
 {
+    c->degree[it->from]--;
+    c->degree[it->to]--;
     c->load[it->from] += c->unknown[it->from] ? 0 : it->bytes;
     c->load[it->to] -= it->bytes;
     if (c->room[it->to] != INT64_MAX)

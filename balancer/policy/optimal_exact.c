@@ -148,7 +148,7 @@ void optimal_exact(struct coll_state *c, double ways)
         optimal_unplace(c, &g_array_index(c->items, struct item, i));
     s.load = g_memdup2(c->load, c->n * sizeof *c->load);
     s.room = g_memdup2(c->room, c->n * sizeof *c->room);
-    s.degree = g_new0(uint32_t, c->n);
+    s.degree = g_memdup2(c->degree, c->n * sizeof *c->degree);
     try_from(&s, 0);
     take_best(&s);
     g_free(s.load);

@@ -97,8 +97,8 @@ static void add_chunks(struct coll_state *c)
     c->unit = MAX(size, 0);
 }
 
-void optimal_state_init(struct coll_state *c, const struct whole_facts *facts, uint32_t number, int64_t *room,
-                        struct whole_goal *goal)
+void optimal_state_init(struct coll_state *c, const struct whole_facts *facts, uint32_t number,
+                        const struct common *common, struct whole_goal *goal)
 {
     const struct whole_collection *in = &facts->collections[number];
     const uint16_t n = facts->cl->n_shards;
@@ -116,7 +116,9 @@ void optimal_state_init(struct coll_state *c, const struct whole_facts *facts, u
                              .fixed = g_new0(int64_t, n),
                              .load = g_new0(int64_t, n),
                              .amount = g_new0(int64_t, cells),
-                             .room = room,
+                             .room = common->room,
+                             .limited = common->limited,
+                             .degree = common->degree,
                              .goal = goal,
                              .items = g_array_new(FALSE, FALSE, sizeof(struct item))};
     for (uint16_t s = 0; s < n; s++)
@@ -153,7 +155,7 @@ static int64_t threshold_of(const struct coll_state *c)
         return c->in->threshold_bytes;
     if (!c->counts_chunks)
         return 3 * c->in->max_chunk_bytes;
-    return (MAX(c->facts->threshold_chunks, 1) + 1) * c->in->max_chunk_bytes;
+    return (MAX(c->facts->threshold_chunks, 1) + 1) * c->unit;
 }
 
 static bool shares(const struct coll_state *c, uint16_t shard)
@@ -224,7 +226,7 @@ static struct spread spread_of(const struct coll_state *c, const uint16_t *group
         sp.over = MAX(sp.over, over);
         sp.under = MAX(sp.under, -over);
         if (c->counts_chunks) {
-            const double m = (double)c->in->max_chunk_bytes, whole = floor(c->goal->target[s] / m + 0.5);
+            const double m = (double)c->unit, whole = floor(c->goal->target[s] / m + 0.5);
             sp.chunks_over = MAX(sp.chunks_over, (double)load[s] / m - whole);
             sp.chunks_under = MAX(sp.chunks_under, whole - (double)load[s] / m);
         }
@@ -244,6 +246,9 @@ static bool is_spread(const struct coll_state *c, const struct spread *sp)
            sp->percent >= c->facts->threshold_percent;
 }
 
+/* By effort: the part of the rival's distance from the shares that is allowed. */
+static const double efforts[WHOLE_EFFORTS] = {1, 0.5, 0.25, 0, 1};
+
 /* The band of one group: the built-in's own end where that is within the threshold, else half the threshold
  * on either side. A group that is even enough keeps what it has. */
 static bool set_band(struct coll_state *c, const uint16_t *group, uint16_t which)
@@ -252,11 +257,13 @@ static bool set_band(struct coll_state *c, const uint16_t *group, uint16_t which
     const double half = ((double)c->threshold - 1) / 2;
     struct spread sp = {.over = half, .under = half};
     const bool acts = is_spread(c, &now);
-    if (c->in->rival_bytes != NULL) {
-        const struct spread rival = spread_of(c, group, which, c->in->rival_bytes);
-        if (!is_spread(c, &rival))
-            sp = (struct spread){.over = rival.over * c->facts->rival_part,
-                                 .under = rival.under * c->facts->rival_part};
+    if (c->in->rival != NULL) {
+        const struct spread rival = spread_of(c, group, which, c->in->rival->shard_bytes);
+        const double part = efforts[c->in->effort];
+        if (is_spread(c, &rival))
+            c->rival_fits = false;
+        else
+            sp = (struct spread){.over = rival.over * part, .under = rival.under * part};
     }
     for (uint16_t s = 0; s < c->n; s++) {
         if (!shares(c, s) || group[s] != which)
@@ -276,12 +283,13 @@ static bool set_band(struct coll_state *c, const uint16_t *group, uint16_t which
 
 void optimal_set_goal(struct coll_state *c)
 {
-    c->counts_chunks = c->p->sizes_assumed && policy_auto(c->facts->cl)->unit == LOAD_CHUNKS &&
-                       c->in->threshold_bytes == 0 && c->in->max_chunk_bytes > 0;
+    c->counts_chunks =
+        c->unit > 0 && policy_auto(c->facts->cl)->unit == LOAD_CHUNKS && c->in->threshold_bytes == 0;
     c->threshold = MAX(threshold_of(c), 1);
     set_targets(c);
     g_autofree uint16_t *group = find_groups(c);
     c->goal->acts = false;
+    c->rival_fits = c->in->rival != NULL;
     for (uint16_t s = 0; s < c->n; s++)
         if (group[s] == s && set_band(c, group, s))
             c->goal->acts = true;

@@ -31,61 +31,120 @@ static int64_t change(const struct coll_state *c, uint16_t from, uint16_t to, in
            optimal_miss(c, from, c->load[from]) - optimal_miss(c, to, c->load[to]);
 }
 
-/* Per slot, the shard that lacks most of its share, and has room. */
+/* Per slot, two shards that might take more: the one furthest below its band, and the one that lacks most of
+ * its share. */
+enum { TAKERS = 2 };
+
 static void find_takers(const struct coll_state *c, uint16_t *ret)
 {
     for (uint32_t z = 0; z < c->n_slots; z++) {
+        uint16_t *out = ret + (size_t)z * TAKERS;
+        int64_t most_below = 0;
         double most = 0;
-        ret[z] = SHARD_NONE;
+        out[0] = out[1] = SHARD_NONE;
         for (uint16_t s = 0; s < c->n; s++) {
             const double lack = c->goal->target[s] - (double)c->load[s];
-            if ((c->fit[cell_of(c, z, s)] & FIT_TAKE) == 0 || c->room[s] <= 0 ||
-                (ret[z] != SHARD_NONE && lack <= most))
+            const int64_t below = c->goal->low[s] - c->load[s];
+            if ((c->fit[cell_of(c, z, s)] & FIT_TAKE) == 0 || c->room[s] <= 0)
                 continue;
-            most = lack;
-            ret[z] = s;
+            if (below > most_below) {
+                most_below = below;
+                out[0] = s;
+            }
+            if (out[1] == SHARD_NONE || lack > most) {
+                most = lack;
+                out[1] = s;
+            }
         }
     }
 }
 
-/* The chunk, or the next part of one, whose going helps most; of equals the smallest, the last range last. */
-static bool find_helper(const struct coll_state *c, const uint32_t *taken, const uint16_t *takers,
-                        struct item *ret)
+/* The best change found so far; of equals the smallest, the last range last. */
+struct helper {
+    struct item item;
+    int64_t gets; /* negative: so much nearer to the bands */
+    bool hot;
+};
+
+static void offer(const struct coll_state *c, const struct item *it, struct helper *best)
 {
-    int64_t best = 0;
-    bool best_hot = false;
-    for (uint32_t i = 0; i < c->p->chunks->n; i++) {
-        const uint16_t from = c->p->shard_of[i], to = takers[c->p->slot_of[i]];
-        if (to == SHARD_NONE || to == from || taken[i] >= optimal_parts(c, i) || !optimal_may_go(c, i))
-            continue;
-        const int64_t bytes = optimal_part_bytes(c, i, taken[i]);
-        const int64_t gets = change(c, from, to, bytes);
-        const bool hot = optimal_is_hot(c, i);
-        if (bytes == 0 || gets > best || gets >= 0 || bytes > c->room[to])
-            continue;
-        if (gets == best && (hot > best_hot || (hot == best_hot && bytes >= ret->bytes)))
-            continue;
-        best = gets;
-        best_hot = hot;
-        *ret = (struct item){
-            .chunk = i, .part = taken[i], .bytes = bytes, .slot = c->p->slot_of[i], .from = from, .to = to};
-    }
-    return best < 0;
+    const int64_t gets = change(c, it->from, it->to, it->bytes);
+    const bool hot = optimal_is_hot(c, it->chunk);
+    if (it->bytes == 0 || gets >= 0 || gets > best->gets || it->bytes > c->room[it->to])
+        return;
+    if (gets == best->gets && (hot > best->hot || (hot == best->hot && it->bytes >= best->item.bytes)))
+        return;
+    *best = (struct helper){*it, gets, hot};
 }
 
+/* The chunk, or the next part of one, whose going helps most. */
+static bool find_helper(const struct coll_state *c, const uint32_t *taken, const uint16_t *takers,
+                        struct helper *best)
+{
+    *best = (struct helper){.gets = 0};
+    for (uint32_t i = 0; i < c->p->chunks->n; i++) {
+        const uint16_t from = c->p->shard_of[i];
+        const uint32_t slot = c->p->slot_of[i];
+        if (taken[i] >= optimal_parts(c, i) || !optimal_may_go(c, i))
+            continue;
+        for (size_t k = 0; k < TAKERS; k++) {
+            const uint16_t to = takers[(size_t)slot * TAKERS + k];
+            const struct item it = {.chunk = i,
+                                    .part = taken[i],
+                                    .bytes = optimal_part_bytes(c, i, taken[i]),
+                                    .slot = slot,
+                                    .from = from,
+                                    .to = to,
+                                    .forced = (c->fit[cell_of(c, slot, from)] & FIT_LEAVE) != 0};
+            if (to != SHARD_NONE && to != from)
+                offer(c, &it, best);
+        }
+    }
+    return best->gets < 0;
+}
+
+/* The item that had better gone elsewhere; its index, or G_MAXUINT. */
+static guint find_stray(const struct coll_state *c, const uint16_t *takers, uint16_t *ret_to)
+{
+    int64_t best = 0;
+    guint found = G_MAXUINT;
+    for (guint i = 0; i < c->items->len; i++) {
+        const struct item *it = &g_array_index(c->items, struct item, i);
+        for (size_t k = 0; k < TAKERS; k++) {
+            const uint16_t to = takers[(size_t)it->slot * TAKERS + k];
+            if (to == SHARD_NONE || to == it->to || to == it->from || it->bytes > c->room[to] ||
+                change(c, it->to, to, it->bytes) >= best)
+                continue;
+            best = change(c, it->to, to, it->bytes);
+            found = i;
+            *ret_to = to;
+        }
+    }
+    return found;
+}
+
+/* One more goes, or one that goes goes elsewhere, as long as that brings the loads nearer to their bands. */
 static void add_helpers(struct coll_state *c, uint32_t *taken)
 {
-    g_autofree uint16_t *takers = g_new(uint16_t, c->n_slots);
-    struct item it = {0};
+    g_autofree uint16_t *takers = g_new(uint16_t, (size_t)c->n_slots * TAKERS);
     uint64_t looks = 0;
-    for (uint32_t k = 0; k < 64 + 4u * c->n && looks < LOOKS_MAX && all_miss(c) > 0; k++) {
+    for (uint32_t k = 0; k < 64 + 8u * c->n && looks < LOOKS_MAX && all_miss(c) > 0; k++) {
+        struct helper best;
+        uint16_t to = SHARD_NONE;
         find_takers(c, takers);
         looks += c->p->chunks->n;
-        if (!find_helper(c, taken, takers, &it))
+        const guint stray = find_stray(c, takers, &to);
+        if (stray != G_MAXUINT) {
+            struct item *it = &g_array_index(c->items, struct item, stray);
+            optimal_unplace(c, it);
+            optimal_place(c, it, to);
+        } else if (find_helper(c, taken, takers, &best)) {
+            optimal_place(c, &best.item, best.item.to);
+            g_array_append_val(c->items, best.item);
+            taken[best.item.chunk]++;
+        } else {
             break;
-        optimal_place(c, &it, it.to);
-        g_array_append_val(c->items, it);
-        taken[it.chunk]++;
+        }
     }
 }
 
@@ -95,7 +154,7 @@ static bool is_last_part(const struct item *it, const uint32_t *taken)
     return it->part + 1 == taken[it->chunk];
 }
 
-/* Takes back what is not needed, the large first. */
+/* Takes back what is not needed. */
 static void take_back(struct coll_state *c, uint32_t *taken)
 {
     for (guint i = c->items->len; i > 0; i--) {
@@ -196,13 +255,18 @@ static int by_chunk_and_part(gconstpointer pa, gconstpointer pb)
     return a->part < b->part ? -1 : a->part > b->part ? 1 : 0;
 }
 
+void optimal_sort_items(struct coll_state *c)
+{
+    g_array_sort(c->items, by_chunk_and_part);
+}
+
 void optimal_mend(struct coll_state *c)
 {
     g_autofree uint32_t *taken = count_taken(c);
     add_helpers(c, taken);
-    g_array_sort(c->items, by_chunk_and_part);
+    optimal_sort_items(c);
     take_back(c, taken);
     if (c->items->len <= EXCHANGES_MAX && c->unit == 0)
         exchange(c, taken);
-    g_array_sort(c->items, by_chunk_and_part);
+    optimal_sort_items(c);
 }

@@ -31,19 +31,23 @@ struct coll_state {
     const struct whole_collection *in;
     const placement *p;
     uint32_t number, n_slots;
-    uint16_t n;         /* shards */
-    int64_t *movable;   /* [slot * n + shard]: bytes of chunks that may move */
-    uint8_t *fit;       /* the same: FIT_... */
-    bool *may_hold;     /* the same: keeps and counts in the sharing */
-    bool *unknown;      /* per shard: the size there is not known */
-    int64_t *fixed;     /* per shard: what cannot move */
-    int64_t *load;      /* per shard: now, kept up as items are assigned */
-    int64_t *room;      /* per shard: what may still arrive; INT64_MAX: no limit */
+    uint16_t n;       /* shards */
+    int64_t *movable; /* [slot * n + shard]: bytes of chunks that may move */
+    uint8_t *fit;     /* the same: FIT_... */
+    bool *may_hold;   /* the same: keeps and counts in the sharing */
+    bool *unknown;    /* per shard: the size there is not known */
+    int64_t *fixed;   /* per shard: what cannot move */
+    int64_t *load;    /* per shard: now, kept up as items are assigned */
+    /* Per shard, shared by all collections: what may still arrive (INT64_MAX: no limit), whether there is a
+     * limit, and the migrations that it takes part in so far. */
+    int64_t *room;
+    const bool *limited;
+    uint32_t *degree;
     int64_t *amount;    /* [slot * n + shard]: movable bytes wanted at the end */
     uint32_t n_leaving; /* chunks that must go */
     int64_t unit;       /* all movable chunks have this size; 0: they have not */
-    bool counts_chunks; /* the threshold is one of chunks: sizes are not known, nor looked at by the built-in
-                         */
+    bool counts_chunks; /* the threshold is one of chunks of one size, as the built-in's of this version */
+    bool rival_fits;    /* the rival's end is within the threshold */
     int64_t threshold;  /* a difference between two shards that is worth a migration, bytes */
     struct whole_goal *goal;
     GArray *items; /* struct item */
@@ -63,9 +67,16 @@ int64_t optimal_part_bytes(const struct coll_state *c, uint32_t chunk, uint32_t 
 /* The range that ends the key space. */
 bool optimal_is_hot(const struct coll_state *c, uint32_t chunk);
 
-/* optimal_goal.c. `room` is borrowed by the state and shared by all collections. */
-void optimal_state_init(struct coll_state *c, const struct whole_facts *facts, uint32_t number, int64_t *room,
-                        struct whole_goal *goal);
+/* What the collections of a cluster share. */
+struct common {
+    int64_t *room;
+    bool *limited;
+    uint32_t *degree;
+};
+
+/* optimal_goal.c. `common` is borrowed. */
+void optimal_state_init(struct coll_state *c, const struct whole_facts *facts, uint32_t number,
+                        const struct common *common, struct whole_goal *goal);
 void optimal_state_clear(struct coll_state *c);
 /* Targets, band, whether anything is to be done. */
 void optimal_set_goal(struct coll_state *c);
@@ -90,6 +101,14 @@ void optimal_drop_unplaced(struct coll_state *c);
 
 /* optimal_mend.c: takes back what need not go, exchanges, adds, as long as it gets better. */
 void optimal_mend(struct coll_state *c);
+
+/* By chunk, parts upwards. */
+void optimal_sort_items(struct coll_state *c);
+
+/* optimal_rival.c: sets goal->behind and goal->outdone; takes the rival's end in place of c->items, where it
+ * is a measure. */
+void optimal_compare_rival(struct coll_state *c);
+void optimal_take_rival(struct coll_state *c);
 
 /* optimal_exact.c: of few chunks (at most so many ways), the best of all ways in place of c->items. */
 void optimal_exact(struct coll_state *c, double ways);

@@ -1,13 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "balancer/policy/whole.h"
 
+void whole_goal_init(struct whole_goal *g, uint16_t n_shards)
+{
+    *g = (struct whole_goal){.target = g_new0(double, n_shards),
+                             .low = g_new0(int64_t, n_shards),
+                             .high = g_new0(int64_t, n_shards)};
+}
+
+void whole_goal_clear(struct whole_goal *g)
+{
+    g_free(g->target);
+    g_free(g->low);
+    g_free(g->high);
+    *g = (struct whole_goal){0};
+}
+
 void whole_answer_clear(struct whole_answer *a)
 {
-    for (uint32_t i = 0; i < a->n_goals; i++) {
-        g_free(a->goals[i].target);
-        g_free(a->goals[i].low);
-        g_free(a->goals[i].high);
-    }
+    for (uint32_t i = 0; i < a->n_goals; i++)
+        whole_goal_clear(&a->goals[i]);
     g_free(a->goals);
     if (a->moves != NULL)
         g_array_unref(a->moves);

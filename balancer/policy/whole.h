@@ -7,14 +7,20 @@
 
 #include "balancer/policy/policy.h"
 
+/* Efforts: as even as the rival ends; ever nearer to the shares than that; at last the rival's own end, each
+ * chunk moved there at once. */
+enum { WHOLE_EFFORTS = 5 };
+
 struct whole_collection {
     const placement *place; /* at rest: nothing moved in it yet; NULL: left out */
     int64_t max_chunk_bytes;
     int64_t threshold_bytes; /* the configuration's; 0: the built-in's rule */
     int64_t priority;
-    /* Per shard: loads at the end of the built-in's own way, where that is known and ends in balance; NULL.
-     * The answer is then to be at least as even, or, by `rival_part` of 1, so much nearer to the shares. */
-    const int64_t *rival_bytes;
+    /* The end of the built-in's own way, splits being the same, and what it moved to get there; NULL: not
+     * known. */
+    const placement *rival;
+    int64_t rival_moved;
+    uint8_t effort; /* how hard it is to outdo the rival, 0 to WHOLE_EFFORTS - 1 */
 };
 
 struct whole_facts {
@@ -27,7 +33,6 @@ struct whole_facts {
     const int64_t *shard_bytes;        /* per shard: everything there now, excluded collections too */
     bool cut_large;                    /* the donor picks the end of an open range (moveRange) */
     bool balance_cluster;              /* the total of all collections is to be even, too */
-    double rival_part;                 /* 0 .. 1 */
     int64_t threshold_chunks;          /* 0: the built-in's rule */
     double threshold_percent;
 };
@@ -46,7 +51,8 @@ struct whole_goal {
     double *target; /* its fair share, bytes */
     int64_t *low,
         *high; /* what it may hold at the end, both inclusive; the loads now where nothing is to do */
-    bool acts; /* it is out of balance, or something of it must go */
+    bool behind, outdone; /* the rival ends as even as is asked, and is better on some measure, or on none */
+    bool acts;            /* it is out of balance, or something of it must go */
 };
 
 struct whole_answer {
@@ -56,6 +62,9 @@ struct whole_answer {
     int64_t lower_bytes; /* nobody who ends within the goals moves fewer */
 };
 void whole_answer_clear(struct whole_answer *a);
+/* A goal with arrays for so many shards, zeroed. */
+void whole_goal_init(struct whole_goal *g, uint16_t n_shards);
+void whole_goal_clear(struct whole_goal *g);
 
 /* Appends a move of which entry, from, to and bytes are given; all else follows from these. `for_total` as
  * in struct whole_move. */
