@@ -323,7 +323,7 @@ bool whole_plan(struct run *run)
     }
     pr->rounds_bound = whole_rounds_bound(pr->cl, way.moves);
     note_violations(pr, way.moves);
-    const bool all = record(run, &way);
+    const bool all = record(run, &way) && !pr->answer.cut_short;
     way_clear(&way);
     rival_clear(&rival);
     return all;

@@ -63,18 +63,29 @@ static placement end_of(const struct coll_state *c)
     return end;
 }
 
-/* Puts what a second look found on top of the first: a chunk still moves once. */
-static void merge(struct coll_state *c, const struct coll_state *second)
+static void take_all_back(struct coll_state *c)
 {
-    g_autofree uint16_t *to = g_memdup2(c->p->shard_of, c->p->chunks->n * sizeof *to);
-    for (guint i = 0; i < c->items->len; i++)
-        to[g_array_index(c->items, struct item, i).chunk] = g_array_index(c->items, struct item, i).to;
-    for (guint i = 0; i < second->items->len; i++)
-        to[g_array_index(second->items, struct item, i).chunk] =
-            g_array_index(second->items, struct item, i).to;
     for (guint i = 0; i < c->items->len; i++)
         optimal_unplace(c, &g_array_index(c->items, struct item, i));
     g_array_set_size(c->items, 0);
+}
+
+static void read_ends(const struct coll_state *c, uint16_t *to)
+{
+    for (guint i = 0; i < c->items->len; i++) {
+        const struct item *it = &g_array_index(c->items, struct item, i);
+        to[it->chunk] = it->to;
+    }
+}
+
+/* Puts what a second look found on top of the first: a chunk still moves once. The second is empty then. */
+static void merge(struct coll_state *c, struct coll_state *second)
+{
+    g_autofree uint16_t *to = g_memdup2(c->p->shard_of, c->p->chunks->n * sizeof *to);
+    read_ends(c, to);
+    read_ends(second, to);
+    take_all_back(second);
+    take_all_back(c);
     for (uint32_t i = 0; i < c->p->chunks->n; i++) {
         const uint16_t from = c->p->shard_of[i];
         struct item it = {.chunk = i,
@@ -122,8 +133,6 @@ static bool look_again(struct coll_state *c, double ways)
         solve_once(&second, ways);
     }
     const bool found = second.items->len > 0;
-    for (guint i = 0; i < second.items->len; i++)
-        optimal_unplace(&second, &g_array_index(second.items, struct item, i));
     if (found)
         merge(c, &second);
     optimal_state_clear(&second);
@@ -189,6 +198,7 @@ static void solve(const struct whole_facts *f, struct whole_answer *ret)
         if (states[i].p == NULL)
             continue;
         add_moves(&states[i], ret->moves);
+        ret->cut_short = ret->cut_short || states[i].cut_short;
         optimal_state_clear(&states[i]);
     }
     g_free(states);

@@ -14,9 +14,18 @@ struct assigning {
     uint32_t last_chunk;
 };
 
-static bool has_room(const struct coll_state *c, uint16_t shard, int64_t bytes)
+/* Parts of a chunk may change places, so each is taken for the largest of them. */
+static int64_t room_for(const struct coll_state *c, const struct item *it)
 {
-    return c->room[shard] == INT64_MAX || c->room[shard] >= bytes;
+    const uint32_t parts = optimal_parts(c, it->chunk);
+    return parts == 1 ? it->bytes
+                      : MAX(optimal_part_bytes(c, it->chunk, 0), optimal_part_bytes(c, it->chunk, parts - 1));
+}
+
+bool optimal_has_room(const struct coll_state *c, uint16_t shard, const struct item *it)
+{
+    /* A full shard does not even take what is empty. */
+    return c->room[shard] > 0 && (c->room[shard] == INT64_MAX || c->room[shard] >= room_for(c, it));
 }
 
 static bool is_in_band(const struct coll_state *c, uint16_t shard, int64_t bytes)
@@ -52,12 +61,12 @@ static uint16_t choose_taker(const struct assigning *a, const struct item *it)
     const uint16_t near = neighbour(a, it);
     uint16_t best = SHARD_NONE;
     if (near != SHARD_NONE && near != it->from && (c->fit[cell_of(c, it->slot, near)] & FIT_TAKE) != 0 &&
-        a->lacks[near] >= (it->bytes + 1) / 2 && a->lacks[near] > 0 && has_room(c, near, it->bytes) &&
+        a->lacks[near] >= (it->bytes + 1) / 2 && a->lacks[near] > 0 && optimal_has_room(c, near, it) &&
         is_in_band(c, near, it->bytes))
         return near;
     for (uint32_t i = 0; i < a->n_takers; i++) {
         const uint16_t s = a->takers[i];
-        if (s == it->from || !has_room(c, s, it->bytes))
+        if (s == it->from || !optimal_has_room(c, s, it))
             continue;
         if (best == SHARD_NONE || is_better_taker(a, it, s, best))
             best = s;
@@ -81,7 +90,7 @@ void optimal_place(struct coll_state *c, struct item *it, uint16_t to)
     c->load[it->from] -= c->unknown[it->from] ? 0 : it->bytes;
     c->load[to] += it->bytes;
     if (c->room[to] != INT64_MAX)
-        c->room[to] -= it->bytes;
+        c->room[to] -= room_for(c, it);
 }
 
 void optimal_unplace(struct coll_state *c, struct item *it)
@@ -91,7 +100,7 @@ void optimal_unplace(struct coll_state *c, struct item *it)
     c->load[it->from] += c->unknown[it->from] ? 0 : it->bytes;
     c->load[it->to] -= it->bytes;
     if (c->room[it->to] != INT64_MAX)
-        c->room[it->to] += it->bytes;
+        c->room[it->to] += room_for(c, it);
     it->to = SHARD_NONE;
 }
 

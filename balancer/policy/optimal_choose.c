@@ -81,8 +81,15 @@ static struct ranked *rank(const struct coll_state *c, const uint32_t *list, uin
     return r;
 }
 
+/* One plan has no more than so many parts of large chunks. */
+enum { PARTED_MAX = 100 * 1000 };
+
 static void take(struct coll_state *c, const struct offer *o, uint32_t chunk, uint32_t part, bool forced)
 {
+    if (part > 0 && c->items->len >= PARTED_MAX) {
+        c->cut_short = true;
+        return;
+    }
     const struct item it = {.chunk = chunk,
                             .part = part,
                             .bytes = optimal_part_bytes(c, chunk, part),

@@ -65,7 +65,7 @@ static void try_on(struct search *s, uint32_t k, uint16_t to)
         if ((c->fit[cell_of(c, c->p->slot_of[s->chunk[k]], from)] & FIT_LEAVE) != 0)
             s->now.wrong += bytes + 1;
         try_from(s, k + 1);
-    } else if (s->room[to] == INT64_MAX || s->room[to] >= bytes) {
+    } else if ((s->room[to] > 0 && s->room[to] >= bytes)) {
         s->now.bytes += bytes;
         s->now.moves++;
         s->degree[from]++;

@@ -25,6 +25,9 @@ static int64_t part_of(int64_t bytes, int64_t m)
     return bytes <= m + m / 5 * 4 ? bytes / 2 : m;
 }
 
+/* What is left of a chunk of yet more parts is for a later plan. */
+enum { PARTS_MAX = 65536 };
+
 uint32_t optimal_parts(const struct coll_state *c, uint32_t chunk)
 {
     const int64_t m = c->in->max_chunk_bytes, bytes = c->p->bytes_of[chunk];
@@ -33,7 +36,7 @@ uint32_t optimal_parts(const struct coll_state *c, uint32_t chunk)
     /* Parts of M until no more than 1.8 M is left, then halves or the rest. */
     const int64_t whole = bytes <= m + m / 5 * 4 ? 0 : (bytes - (m + m / 5 * 4) + m - 1) / m;
     const int64_t rest = bytes - whole * m;
-    return (uint32_t)MIN(whole + (rest > m + m / 3 ? 2 : 1), INT32_MAX);
+    return (uint32_t)MIN(whole + (rest > m + m / 3 ? 2 : 1), PARTS_MAX);
 }
 
 int64_t optimal_part_bytes(const struct coll_state *c, uint32_t chunk, uint32_t part)
@@ -43,7 +46,7 @@ int64_t optimal_part_bytes(const struct coll_state *c, uint32_t chunk, uint32_t 
     int64_t bytes = c->p->bytes_of[chunk];
     if (parts == 1)
         return bytes;
-    if (part + 2 < parts)
+    if (part + 2 < parts || parts == PARTS_MAX)
         return m;
     bytes -= (int64_t)(parts - 2) * m; /* what the last two share */
     const int64_t first = part_of(bytes, m);
@@ -276,6 +279,8 @@ static bool set_band(struct coll_state *c, const uint16_t *group, uint16_t which
             c->goal->low[s] = c->load[s];
         if (!acts && c->goal->high[s] < c->load[s])
             c->goal->high[s] = c->load[s];
+        if (c->facts->no_receive[s]) /* what it gives away it never gets back */
+            c->goal->low[s] = MIN(c->load[s], (int64_t)t);
         c->goal->low[s] = MAX(c->goal->low[s], 0);
     }
     return acts;

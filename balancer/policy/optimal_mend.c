@@ -70,7 +70,7 @@ static void offer(const struct coll_state *c, const struct item *it, struct help
 {
     const int64_t gets = change(c, it->from, it->to, it->bytes);
     const bool hot = optimal_is_hot(c, it->chunk);
-    if (it->bytes == 0 || gets >= 0 || gets > best->gets || it->bytes > c->room[it->to])
+    if (it->bytes == 0 || gets >= 0 || gets > best->gets || !optimal_has_room(c, it->to, it))
         return;
     if (gets == best->gets && (hot > best->hot || (hot == best->hot && it->bytes >= best->item.bytes)))
         return;
@@ -112,7 +112,7 @@ static guint find_stray(const struct coll_state *c, const uint16_t *takers, uint
         const struct item *it = &g_array_index(c->items, struct item, i);
         for (size_t k = 0; k < TAKERS; k++) {
             const uint16_t to = takers[(size_t)it->slot * TAKERS + k];
-            if (to == SHARD_NONE || to == it->to || to == it->from || it->bytes > c->room[to] ||
+            if (to == SHARD_NONE || to == it->to || to == it->from || !optimal_has_room(c, to, it) ||
                 change(c, it->to, to, it->bytes) >= best)
                 continue;
             best = change(c, it->to, to, it->bytes);

@@ -47,6 +47,7 @@ struct coll_state {
     uint32_t n_leaving; /* chunks that must go */
     int64_t unit;       /* all movable chunks have this size; 0: they have not */
     bool counts_chunks; /* the threshold is one of chunks of one size, as the built-in's of this version */
+    bool cut_short;     /* chunks of too many parts: there is more to move than items */
     bool rival_fits;    /* the rival's end is within the threshold */
     int64_t threshold;  /* a difference between two shards that is worth a migration, bytes */
     struct whole_goal *goal;
@@ -92,6 +93,7 @@ void optimal_choose(struct coll_state *c);
 /* optimal_assign.c: finds a recipient for each item; those that find none, or better nothing, are taken out.
  */
 void optimal_assign(struct coll_state *c);
+bool optimal_has_room(const struct coll_state *c, uint16_t shard, const struct item *it);
 /* Gives an item a recipient, and takes it from it again; loads and room follow. */
 void optimal_place(struct coll_state *c, struct item *it, uint16_t to);
 void optimal_unplace(struct coll_state *c, struct item *it);

@@ -137,7 +137,7 @@ static uint16_t choose_taker(const struct totals *t, const struct coll_state *c,
     for (uint16_t s = 0; s < t->n_shards; s++) {
         const double lack = t->target[s] - (double)t->load[s];
         const bool may = s != it->from && (c->fit[cell_of(c, it->slot, s)] & FIT_TAKE) != 0 &&
-                         c->room[s] >= it->bytes && keeps_band(c, it->from, s, it->bytes);
+                         optimal_has_room(c, s, it) && keeps_band(c, it->from, s, it->bytes);
         if (!may || (best != SHARD_NONE && lack <= most))
             continue;
         best = s;

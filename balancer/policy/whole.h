@@ -59,6 +59,7 @@ struct whole_answer {
     GArray *moves;            /* struct whole_move, what comes first first */
     struct whole_goal *goals; /* per collection; zeroed where left out */
     uint32_t n_goals;
+    bool cut_short;      /* more is to be moved than one plan tells: chunks of very many parts */
     int64_t lower_bytes; /* nobody who ends within the goals moves fewer */
 };
 void whole_answer_clear(struct whole_answer *a);
