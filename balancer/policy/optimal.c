@@ -3,7 +3,7 @@
  * other, since nothing but a shard's room binds them together. */
 #include "balancer/policy/optimal_private.h"
 
-#include <string.h>
+#include <math.h>
 
 /* Ways that are tried exactly, over all collections of a plan, and of one of them at most. */
 static const double WAYS_MAX = 2e6, WAYS_EACH = 2e5;
@@ -111,6 +111,25 @@ static bool misses(const struct coll_state *c)
     return missed;
 }
 
+/* How far the loads are outside of half the threshold around the shares: with each plan this gets less, or
+ * what must go gets less, so that planning comes to an end whatever happens in between. */
+static double distance(const struct coll_state *c, const int64_t *load)
+{
+    double sum = 0;
+    for (uint16_t s = 0; s < c->n; s++)
+        if (c->goal->high[s] != INT64_MAX)
+            sum += MAX(fabs((double)load[s] - c->goal->target[s]) - ((double)c->threshold - 1) / 2, 0);
+    return sum;
+}
+
+static bool is_worth_it(const struct coll_state *c)
+{
+    for (guint i = 0; i < c->items->len; i++)
+        if (g_array_index(c->items, struct item, i).forced)
+            return true;
+    return distance(c, c->load) < distance(c, c->p->shard_bytes);
+}
+
 /* Where bands are missed, the end is looked at as a new plan would look at it, so that a new plan finds
  * nothing more. False: nothing was found. */
 static bool look_again(struct coll_state *c, double ways)
@@ -132,9 +151,11 @@ static bool look_again(struct coll_state *c, double ways)
         optimal_amounts(&second);
         solve_once(&second, ways);
     }
-    const bool found = second.items->len > 0;
+    const bool found = second.items->len > 0 && is_worth_it(&second);
     if (found)
         merge(c, &second);
+    else
+        take_all_back(&second);
     optimal_state_clear(&second);
     whole_goal_clear(&goal);
     g_free(end.shard_of);
@@ -151,6 +172,8 @@ static void solve_collection(struct coll_state *c, double ways)
         ;
     if (c->in->effort == WHOLE_EFFORTS - 1)
         optimal_take_rival(c);
+    if (c->items->len > 0 && !is_worth_it(c))
+        take_all_back(c);
     optimal_compare_rival(c);
 }
 
