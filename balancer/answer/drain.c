@@ -165,6 +165,7 @@ static void add_collections(drain *d, const plan *p, const bool *no_receive)
 static void add_migrations(drain *d, const plan *p)
 {
     const struct plan_time *t = &p->summary.time;
+    bool never = false;
     for (guint i = 0; i < p->migrations->len; i++) {
         const struct plan_migration *m = &g_array_index(p->migrations, struct plan_migration, i);
         if (m->from != d->shard)
@@ -173,11 +174,15 @@ static void add_migrations(drain *d, const plan *p)
         d->rounds = m->round;
         d->bytes_moved = d->bytes_moved < 0 || m->bytes < 0 ? SIZE_UNKNOWN : d->bytes_moved + m->bytes;
         d->seconds = MAX(d->seconds, m->starts + m->seconds);
+        never |= m->ends_at == 0;
+        d->ends_at = MAX(d->ends_at, m->ends_at);
         for (guint k = 0; k < d->collections->len; k++) {
             struct drain_collection *c = &g_array_index(d->collections, struct drain_collection, k);
             c->n_migrations += c->coll == m->coll ? 1 : 0;
         }
     }
+    d->starts_at = d->migrations > 0 ? t->starts_at : 0;
+    d->ends_at = never ? 0 : d->ends_at;
     d->low = t->expected > 0 ? d->seconds * t->low / t->expected : 0;
     d->high = t->expected > 0 ? d->seconds * t->high / t->expected : 0;
     d->basis = t->basis;

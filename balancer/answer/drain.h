@@ -71,7 +71,8 @@ typedef struct drain {
     int64_t left;          /* chunks that stay however long one waits, excluded collections included */
     uint32_t migrations, rounds; /* off the shard, and the last round in which one is */
     int64_t bytes_moved;
-    double seconds, low, high; /* from the start to the last migration off the shard */
+    double seconds, low, high;  /* from the start to the last migration off the shard */
+    int64_t starts_at, ends_at; /* on the calendar, unix milliseconds; 0: not known, or (the end) never */
     enum time_basis basis;
 } drain;
 

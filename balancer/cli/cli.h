@@ -105,6 +105,10 @@ bool cli_read_wishes(const struct cli_source *s, struct err *err);
 bool cli_read_cluster(const struct cli_source *s, cluster **ret, const char **ret_kind, const char **ret_name,
                       struct err *err);
 
+/* When work planned on it begins, for the calendar of a report for people: now where it is live, else when it
+ * was taken, so that it always gives the same report. Unix milliseconds; 0: not known. */
+int64_t cli_starts_at(const char *kind, const cluster *cl);
+
 /* Writes text to stdout, or to c->output ("-": stdout) through a temporary file that is renamed; a device or
  * a pipe is written in place. ERR_CANT_CREATE on failure, a closed pipe included. */
 bool cli_write(const struct cli_common *c, const GString *text, struct err *err);

@@ -6,6 +6,7 @@
 #include "balancer/source/source.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static void print_faults(const GPtrArray *faults)
@@ -88,4 +89,9 @@ bool cli_read_cluster(const struct cli_source *s, cluster **ret, const char **re
     *ret_kind = kind;
     *ret_name = name;
     return true;
+}
+
+int64_t cli_starts_at(const char *kind, const cluster *cl)
+{
+    return strcmp(kind, "cluster") == 0 ? g_get_real_time() / 1000 : cl->taken_at_ms;
 }

@@ -3,14 +3,16 @@
 #include "balancer/cli/answers.h"
 
 #include "balancer/answer/drain.h"
-#include "balancer/report/whatif.h"
 #include "balancer/report/advice_out.h"
+#include "balancer/report/whatif.h"
+#include "balancer/report/words.h"
 #include "common/text.h"
 
 #include <string.h>
 
 static const struct argp_option options[] = {
-    {"policy", ANSWER_OPT_POLICY, "NAME", 0, "auto (by server version, the default), count, size, optimal", 1},
+    {"policy", ANSWER_OPT_POLICY, "NAME", 0, "auto (by server version, the default), count, size, optimal",
+     1},
     {"time-series", ANSWER_OPT_TIME_SERIES, "HOW", 0,
      "exclude time-series collections (the default), or spread them even(ly)", 0},
     {"all", ANSWER_OPT_ALL, NULL, 0, "Fold no long list", 2},
@@ -171,14 +173,19 @@ static void summary_text(struct page *pg, const drain *d)
     g_autofree char *bytes = d->bytes < 0 ? g_strdup("data of unknown size") : text_bytes(d->bytes);
     g_autofree char *time = text_duration(d->seconds), *low = text_duration(d->low),
                     *high = text_duration(d->high);
+    const struct plan_time when = {
+        .starts_at = d->starts_at, .expected_end = d->ends_at, .latest_end = d->ends_at};
+    const bool same = strcmp(low, high) == 0;
     g_autoptr(GString) s = g_string_new(NULL);
     if (d->chunks == 0)
         g_string_append(s, "it holds no chunks.");
     else
         g_string_append_printf(
-            s, "it holds %s chunk%s, %s; %s migration%s in %u round%s take about %s (%s to %s, basis: %s).",
+            s, "it holds %s chunk%s, %s; %s migration%s in %u round%s take about %s (%s%s%s, basis: %s).",
             chunks, d->chunks == 1 ? "" : "s", bytes, moves, d->migrations == 1 ? "" : "s", d->rounds,
-            d->rounds == 1 ? "" : "s", time, low, high, time_basis_text(d->basis));
+            d->rounds == 1 ? "" : "s", time, low, same ? "" : " to ", same ? "" : high,
+            time_basis_text(d->basis));
+    words_ends(s, &when);
     if (d->left > 0) {
         g_autofree char *left = text_count(d->left);
         g_string_append_printf(s, " %s chunk%s stay%s as things are, so it never gets empty.", left,
@@ -360,6 +367,8 @@ static void run(struct answer_args *a, struct err *err)
         return;
     g_autoptr(drain) d = NULL;
     g_autoptr(GString) out = g_string_new(NULL);
+    if (strcmp(format, "json") != 0) /* for programs: the same whenever it is asked */
+        planning_when(in.cfg, in.cl, cli_starts_at(in.kind, in.cl), &in.planning);
     if (drain_make(in.cl, &in.planning.opt, a->words[0], &d, err)) {
         if (strcmp(format, "json") == 0)
             report_drain_json(&in, d, out);

@@ -254,16 +254,15 @@ static bool compare(const struct plan_args *in, const cluster *cl, const struct 
            cli_write(&in->common, out, err);
 }
 
-/* The calendar of a report. Without --start one for people begins now on a live cluster, and with a snapshot
- * when that was taken; one for programs tells none, so that the same input always gives the same plan. 0:
- * none. */
+/* Reports for programs tell no calendar without --start, so that the same input always gives the same plan.
+ */
 static int64_t starts_at(const struct plan_args *in, const cluster *cl, const char *kind, const char *format)
 {
     if (in->start_ms != 0)
         return in->start_ms;
     if (strcmp(format, "json") == 0 || strcmp(format, "commands") == 0)
         return 0;
-    return strcmp(kind, "cluster") == 0 ? g_get_real_time() / 1000 : cl->taken_at_ms;
+    return cli_starts_at(kind, cl);
 }
 
 /* Reads, plans, reports; *ret_changes: whether there is anything to do. */

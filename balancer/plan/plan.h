@@ -77,6 +77,8 @@ struct plan_migration {
     const char *why;
     double seconds; /* that it is expected to take */
     double starts;  /* when it is expected to start, seconds of open time from the plan's beginning */
+    int64_t
+        ends_at; /* when it is expected to end on the calendar, unix milliseconds; 0: not known, or never */
 };
 
 struct plan_round {

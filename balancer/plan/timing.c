@@ -164,13 +164,14 @@ static int64_t moment(const struct timing *t, double seconds)
 
 /* On the calendar. In windows some time is lost before each close, when nothing fits any more: that is
  * simulated, too, but for the largest plans, of which it is little. */
-static void fill_ends(const struct timing *t, unsigned runs)
+static void fill_ends(const struct timing *t, unsigned runs, double *starts)
 {
     struct plan_time *to = &t->p->summary.time;
     double low = after_open(t->limits, to->low), expected = after_open(t->limits, to->expected),
            high = after_open(t->limits, to->high), ends[RUNS_MAX];
-    if (t->limits->open != NULL && runs > 0) {
-        const struct sim_end end = sim_run(t->s, t->limits, NULL, NULL);
+    const bool simulated = t->limits->open != NULL && runs > 0;
+    if (simulated) {
+        const struct sim_end end = sim_run(t->s, t->limits, NULL, starts);
         expected = end.left > 0 ? HUGE_VAL : end.seconds;
         draw_ends(t, t->limits, runs, ends);
         low = MIN(quantile(ends, runs, LOW), expected);
@@ -180,6 +181,11 @@ static void fill_ends(const struct timing *t, unsigned runs)
     to->earliest_end = moment(t, low);
     to->expected_end = moment(t, expected);
     to->latest_end = moment(t, high);
+    for (guint i = 0; i < t->p->migrations->len; i++) {
+        struct plan_migration *m = &g_array_index(t->p->migrations, struct plan_migration, i);
+        const double end = starts[i] + m->seconds;
+        m->ends_at = starts[i] < 0 ? 0 : moment(t, simulated ? end : after_open(t->limits, end));
+    }
 }
 
 static unsigned count_runs(const struct timing *t, guint n)
@@ -230,10 +236,10 @@ void timing_fill(plan *p, const estimate *e, const struct plan_options *opt, dou
     to->low = MIN(to->low, to->expected);
     to->minimum = MIN(to->lower_bound * e->low, to->low);
     to->basis = e->basis;
-    if (opt->limits.start_ms != 0 && n > 0)
-        fill_ends(&t, runs);
     for (guint i = 0; i < n; i++)
         g_array_index(p->migrations, struct plan_migration, i).starts = starts[i];
+    if (opt->limits.start_ms != 0 && n > 0)
+        fill_ends(&t, runs, starts);
     round_off(to);
     sim_free(t.s);
 }

@@ -56,7 +56,7 @@ static void append_moment(GString *out, int64_t unix_ms, int64_t near)
 }
 
 /* Where it is short, when it ends can be seen by its length. */
-enum { TOLD_MS = 10 * 60 * 1000 };
+enum { MINUTE_MS = 60 * 1000, TOLD_MS = 10 * MINUTE_MS };
 
 void words_ends(GString *out, const struct plan_time *t)
 {
@@ -71,11 +71,12 @@ void words_ends(GString *out, const struct plan_time *t)
     }
     g_string_append(out, "done ");
     append_moment(out, t->expected_end, t->starts_at);
-    g_string_append(out, ", at the latest ");
-    if (t->latest_end == 0)
-        g_string_append(out, "after 400 days");
-    else
+    if (t->latest_end == 0) {
+        g_string_append(out, ", at the latest after 400 days");
+    } else if (t->latest_end / MINUTE_MS > t->expected_end / MINUTE_MS) {
+        g_string_append(out, ", at the latest ");
         append_moment(out, t->latest_end, t->expected_end);
+    }
     g_string_append_c(out, '.');
 }
 

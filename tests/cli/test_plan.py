@@ -267,7 +267,10 @@ class When(PlanCase):
         self.assertEqual(time["expectedEnd"][:16], "2026-11-27T23:00")
         text = self.ok("plan", "--snapshot", snapshot("imbalanced"), "--until-balanced", "--quiet", "--start",
                        "2026-11-17", "--config", self.write(window % ("23:00", "23:30")), env={"COLUMNS": "400"})
-        self.assertIn("Begun 2026-11-17 00:00 UTC, it is done Friday 23:00, at the latest 23:00.", text)
+        self.assertIn("Begun 2026-11-17 00:00 UTC, it is done Friday 23:00.", text)
+        text = self.ok("drain", "shard2", "--snapshot", snapshot("imbalanced"), "--config",
+                       self.write(window % ("23:00", "23:30")), env={"COLUMNS": "400"})
+        self.assertIn("Begun 2026-11-20 22:04 UTC, it is done 23:00.", text)
 
     def test_limits(self):
         _, free = self.times()

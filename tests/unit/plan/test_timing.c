@@ -115,6 +115,12 @@ static void test_rows(void **state)
             !ends(t->latest_end, row->latest_end, 0.1))
             fail_msg("%s: ends %lld, %lld, %lld", row->name, (long long)t->earliest_end,
                      (long long)t->expected_end, (long long)t->latest_end);
+        int64_t last = 0;
+        for (guint k = 0; k < p->migrations->len; k++)
+            last = MAX(last, g_array_index(p->migrations, struct plan_migration, k).ends_at);
+        if (last / 1000 != t->expected_end / 1000)
+            fail_msg("%s: the last migration ends %lld, the plan %lld", row->name, (long long)last,
+                     (long long)t->expected_end);
         assert_int_equal(t->basis, TIME_DEFAULT);
     }
 }

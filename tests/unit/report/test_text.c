@@ -201,6 +201,7 @@ static void test_ends(void **state)
          " Begun 2026-11-18 10:00 UTC, it is done 23:00, at the latest Thursday 01:00."},
         {INT64_C(6) * DAY, INT64_C(13) * DAY,
          " Begun 2026-11-18 10:00 UTC, it is done Tuesday 10:00, at the latest 2026-12-01 10:00."},
+        {30 * MINUTE, 30 * MINUTE + 59000, " Begun 2026-11-18 10:00 UTC, it is done 10:30."},
         {INT64_C(7) * DAY, -1,
          " Begun 2026-11-18 10:00 UTC, it is done 2026-11-25 10:00, at the latest after 400 days."},
         {-1, -1, " Begun 2026-11-18 10:00 UTC, it is not done in any balancing window of the next 400 days."},
