@@ -214,9 +214,10 @@ static void solve(const struct whole_facts *f, struct whole_answer *ret)
         ret->lower_bytes += optimal_amounts(c);
         solve_collection(c, MIN(WAYS_EACH, WAYS_MAX / acting));
     }
-    if (f->balance_cluster)
-        ret->lower_bytes =
-            MAX(ret->lower_bytes, optimal_even_totals(states, f->n_collections, f, at_start.room));
+    if (f->balance_cluster) {
+        const int64_t least = optimal_even_totals(states, f->n_collections, f, at_start.room);
+        ret->lower_bytes = MAX(ret->lower_bytes, least);
+    }
     for (uint32_t i = 0; i < f->n_collections; i++) {
         if (states[i].p == NULL)
             continue;
