@@ -91,6 +91,7 @@ static void add_chunks(struct coll_state *c)
         if (!optimal_may_go(c, i))
             continue;
         c->movable[at] += bytes;
+        c->n_movable++;
         c->n_leaving += (c->fit[at] & FIT_LEAVE) != 0 ? 1 : 0;
         if (size == NONE_YET)
             size = bytes;
@@ -151,14 +152,18 @@ void optimal_state_clear(struct coll_state *c)
 /* --- goals --- */
 
 /* What the built-in's thresholds come to in bytes, as a difference between two shards: three chunk sizes, or,
- * where chunks are counted, the two chunks that are worth a migration. */
+ * on servers that count chunks, the two chunks that are worth a migration, as large as its chunks are on
+ * average. */
 static int64_t threshold_of(const struct coll_state *c)
 {
     if (c->in->threshold_bytes > 0)
         return c->in->threshold_bytes;
-    if (!c->counts_chunks)
+    if (policy_auto(c->facts->cl)->unit == LOAD_BYTES)
         return 3 * c->in->max_chunk_bytes;
-    return (MAX(c->facts->threshold_chunks, 1) + 1) * c->unit;
+    int64_t bytes = 0;
+    for (size_t at = 0; at < (size_t)c->n_slots * c->n; at++)
+        bytes += c->movable[at];
+    return (MAX(c->facts->threshold_chunks, 1) + 1) * (bytes / MAX(c->n_movable, 1));
 }
 
 static bool shares(const struct coll_state *c, uint16_t shard)

@@ -44,6 +44,7 @@ struct coll_state {
     const bool *limited;
     uint32_t *degree;
     int64_t *amount;    /* [slot * n + shard]: movable bytes wanted at the end */
+    uint32_t n_movable; /* chunks that may move */
     uint32_t n_leaving; /* chunks that must go */
     int64_t unit;       /* all movable chunks have this size; 0: they have not */
     bool counts_chunks; /* the threshold is one of chunks of one size, as the built-in's of this version */
