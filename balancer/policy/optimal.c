@@ -100,15 +100,21 @@ static void merge(struct coll_state *c, struct coll_state *second)
     }
 }
 
+static bool has_parts(const struct coll_state *c)
+{
+    for (guint i = 0; i < c->items->len; i++)
+        if (optimal_parts(c, g_array_index(c->items, struct item, i).chunk) > 1)
+            return true;
+    return false;
+}
+
+/* Whether a second look is wanted, and can be had: the end of a chunk in parts has no placement. */
 static bool misses(const struct coll_state *c)
 {
     bool missed = false;
     for (uint16_t s = 0; s < c->n; s++)
         missed |= optimal_miss(c, s, c->load[s]) > 0;
-    for (guint i = 0; i < c->items->len; i++)
-        if (optimal_parts(c, g_array_index(c->items, struct item, i).chunk) > 1)
-            return false; /* its end has no placement without moving */
-    return missed;
+    return missed && !has_parts(c);
 }
 
 /* How far the loads are outside of half the threshold around the shares: with each plan this gets less, or
@@ -151,7 +157,7 @@ static bool look_again(struct coll_state *c, double ways)
         optimal_amounts(&second);
         solve_once(&second, ways);
     }
-    const bool found = second.items->len > 0 && is_worth_it(&second);
+    const bool found = second.items->len > 0 && !has_parts(&second) && is_worth_it(&second);
     if (found)
         merge(c, &second);
     else

@@ -265,7 +265,8 @@ static bool set_band(struct coll_state *c, const uint16_t *group, uint16_t which
     const double half = ((double)c->threshold - 1) / 2;
     struct spread sp = {.over = half, .under = half};
     const bool acts = is_spread(c, &now);
-    if (c->in->rival != NULL) {
+    c->is_spread |= acts;
+    if (c->in->rival != NULL && acts) { /* what only must lose a few chunks is not asked to be as even */
         const struct spread rival = spread_of(c, group, which, c->in->rival->shard_bytes);
         const double part = efforts[c->in->effort];
         if (is_spread(c, &rival))
@@ -287,6 +288,8 @@ static bool set_band(struct coll_state *c, const uint16_t *group, uint16_t which
         if (c->facts->no_receive[s]) /* what it gives away it never gets back */
             c->goal->low[s] = MIN(c->load[s], (int64_t)t);
         c->goal->low[s] = MAX(c->goal->low[s], 0);
+        if (!acts && c->in->rival != NULL && optimal_miss(c, s, c->in->rival->shard_bytes[s]) > 0)
+            c->rival_fits = false;
     }
     return acts;
 }

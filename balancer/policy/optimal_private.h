@@ -49,6 +49,7 @@ struct coll_state {
     int64_t unit;       /* all movable chunks have this size; 0: they have not */
     bool counts_chunks; /* the threshold is one of chunks of one size, as the built-in's of this version */
     bool cut_short;     /* chunks of too many parts: there is more to move than items */
+    bool is_spread;     /* it is uneven by its threshold, whatever must go besides */
     bool rival_fits;    /* the rival's end is within the threshold */
     int64_t threshold;  /* a difference between two shards that is worth a migration, bytes */
     struct whole_goal *goal;

@@ -56,8 +56,9 @@ void optimal_compare_rival(struct coll_state *c)
         bytes += g_array_index(c->items, struct item, i).bytes;
     if (theirs > ours)
         return;
-    c->goal->behind = ours > theirs || bytes > c->in->rival_moved ||
-                      worst_ratio(c, c->load) > worst_ratio(c, c->in->rival->shard_bytes) + EVEN;
+    c->goal->behind =
+        ours > theirs || bytes > c->in->rival_moved ||
+        (c->is_spread && worst_ratio(c, c->load) > worst_ratio(c, c->in->rival->shard_bytes) + EVEN);
     c->goal->outdone = !c->goal->behind;
 }
 
