@@ -22,6 +22,9 @@ static const double OUTLIER = 16;
  * square root of n less. */
 static const double DOUBT_OF_ONE = 0.5;
 
+/* Nothing that a migration does is over sooner; what claims to be is no measurement. */
+static const double LEAST_SECONDS = 1e-6;
+
 /* One that has taken longer than any of the past is expected to take so many times that. */
 static const double BEYOND_ALL = 1.25;
 
@@ -136,7 +139,7 @@ static GArray *useful(const GArray *history, bool running)
     guint i = history == NULL || history->len <= NEWEST ? 0 : history->len - NEWEST;
     for (; history != NULL && i < history->len; i++) {
         const struct past_migration *m = &g_array_index(history, struct past_migration, i);
-        if (m->bytes >= 0 && m->seconds > 0 && m->running == running)
+        if (m->bytes >= 0 && m->seconds >= LEAST_SECONDS && m->running == running)
             g_array_append_vals(used, m, 1);
     }
     return used;
@@ -297,8 +300,7 @@ estimate *estimate_fit(const cluster *cl)
     fit_line(all, e, false);
     g_autoptr(GArray) near = trimmed(e, all);
     fit_all(e, near, near);
-    g_autoptr(GArray) used =
-        trimmed(e, near);
+    g_autoptr(GArray) used = trimmed(e, near);
     fit_all(e, used, used);
     e->basis = cl->history_is_ours ? TIME_JOURNAL : TIME_CHANGELOG;
     e->samples = used->len;

@@ -72,10 +72,11 @@ static void count_work(sim *s)
     s->cost = g_new(int64_t, s->n);
     s->work = g_new0(int64_t, s->n_shards);
     s->least_seconds = s->n == 0 ? 0 : HUGE_VAL;
+    const double most = MIN(1e13, 4e18 / MAX(s->n, 1)); /* all of them together fit into 64 bits */
     for (uint32_t i = 0; i < s->n; i++) {
         const struct sim_move *m = &s->moves[i];
         const double us = m->seconds * 1e6;
-        s->cost[i] = us > 1 ? (int64_t)MIN(us, 1e13) : 1;
+        s->cost[i] = us > 1 ? (int64_t)MIN(us, most) : 1;
         s->work[m->from] += s->cost[i];
         s->work[m->to] += s->cost[i];
         s->least_seconds = MIN(s->least_seconds, m->seconds);

@@ -59,13 +59,24 @@ static int64_t finish(const struct service *s, int64_t now, double seconds)
     return at == INT64_MAX ? 0 : at;
 }
 
+/* How the rest of a round may differ from what is expected of it: as the newest plan as a whole may; single
+ * migrations stray further. */
+static void range_of_round(const struct service *s, double *ret_low, double *ret_high)
+{
+    const struct look_found *found = &s->last->found;
+    const struct plan_time *t = &found->plan->summary.time;
+    *ret_low = t->expected > 0 ? t->low / t->expected : found->speed->low;
+    *ret_high = t->expected > 0 ? t->high / t->expected : found->speed->high;
+}
+
 static void fill_round(struct service *s, service_view *v)
 {
     struct executor_status st;
     if (s->executor == NULL || s->round == 0)
         return;
     executor_status(s->executor, &st);
-    const estimate *speed = s->last->found.speed;
+    double low, high;
+    range_of_round(s, &low, &high);
     v->round.id = s->round;
     v->round.kind = g_strdup(s->running != NULL ? "forced" : "scheduled");
     v->round.done = st.committed + st.already + st.splits;
@@ -75,9 +86,9 @@ static void fill_round(struct service *s, service_view *v)
     v->round.bytes_done = st.bytes;
     double took = (double)(v->at - s->round_started_at) / 1000;
     v->round.bytes_per_second = took > 1 ? (double)st.bytes / took : 0;
-    v->round.finish_low = finish(s, v->at, st.remaining_seconds * speed->low);
+    v->round.finish_low = finish(s, v->at, st.remaining_seconds * low);
     v->round.finish_expected = finish(s, v->at, st.remaining_seconds);
-    v->round.finish_high = finish(s, v->at, st.remaining_seconds * speed->high);
+    v->round.finish_high = finish(s, v->at, st.remaining_seconds * high);
 }
 
 static void share(GArray **to, GArray *from)

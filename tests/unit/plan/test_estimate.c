@@ -123,6 +123,28 @@ static void test_ours_go_first(void **state)
     g_array_unref(cl.history);
 }
 
+/* Whatever the log claims, times stay numbers. */
+static void test_hostile_history(void **state)
+{
+    (void)state;
+    const double seconds[] = {1e-300, 1e-6, 1e-3, 1, 1e8};
+    const int64_t bytes[] = {0, 1, 1000, INT64_C(1) << 50};
+    g_autoptr(GRand) rand = g_rand_new_with_seed(11);
+    for (int round = 0; round < 500; round++) {
+        struct past past[12];
+        for (size_t i = 0; i < G_N_ELEMENTS(past); i++)
+            past[i] = (struct past){seconds[g_rand_int_range(rand, 0, G_N_ELEMENTS(seconds))],
+                                    bytes[g_rand_int_range(rand, 0, G_N_ELEMENTS(bytes))]};
+        g_autoptr(estimate) e = fit(past, G_N_ELEMENTS(past));
+        for (size_t i = 0; i < G_N_ELEMENTS(bytes); i++)
+            if (!isfinite(seconds_of(e, bytes[i])) || seconds_of(e, bytes[i]) < 0)
+                fail_msg("round %d: %g s", round, seconds_of(e, bytes[i]));
+        if (!(e->common_low <= 1 && e->common_high >= 1 && e->low <= 1 && e->high >= 1))
+            fail_msg("round %d: range %g to %g, %g to %g", round, e->common_low, e->common_high, e->low,
+                     e->high);
+    }
+}
+
 /* --- by shards and by collection --- */
 
 enum { SHARDS = 4, COLLECTIONS = 3 };
@@ -265,12 +287,17 @@ static void test_running_alone(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_line),          cmocka_unit_test(test_too_little_history),
-        cmocka_unit_test(test_odd_history),   cmocka_unit_test(test_outliers),
-        cmocka_unit_test(test_ours_go_first), cmocka_unit_test(test_factors),
-        cmocka_unit_test(test_no_factors),    cmocka_unit_test(test_range),
-        cmocka_unit_test(test_drift),         cmocka_unit_test(test_running),
-        cmocka_unit_test(test_running_alone)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_line),
+                                       cmocka_unit_test(test_too_little_history),
+                                       cmocka_unit_test(test_odd_history),
+                                       cmocka_unit_test(test_outliers),
+                                       cmocka_unit_test(test_hostile_history),
+                                       cmocka_unit_test(test_ours_go_first),
+                                       cmocka_unit_test(test_factors),
+                                       cmocka_unit_test(test_no_factors),
+                                       cmocka_unit_test(test_range),
+                                       cmocka_unit_test(test_drift),
+                                       cmocka_unit_test(test_running),
+                                       cmocka_unit_test(test_running_alone)};
     return cmocka_run_group_tests_name("estimate", tests, NULL, NULL);
 }

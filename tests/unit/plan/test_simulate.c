@@ -170,9 +170,22 @@ static void test_straggler(void **state)
     assert_true(theirs > 1.5 * ours);
 }
 
+/* Years a move, a million moves: nothing overflows. */
+static void test_hostile_times(void **state)
+{
+    (void)state;
+    enum { N = 1000000 };
+    g_autofree struct sim_move *moves = g_new0(struct sim_move, N);
+    for (uint32_t i = 0; i < N; i++)
+        moves[i] = (struct sim_move){.from = 0, .to = 1, .round = i, .seconds = 1e8, .after = SIM_NONE};
+    g_autoptr(sim) s = sim_new(moves, N);
+    assert_true(fabs(sim_run(s, NULL, NULL, NULL).seconds / (1e8 * N) - 1) < 1e-6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_luck),
-                                       cmocka_unit_test(test_straggler)};
+                                       cmocka_unit_test(test_straggler),
+                                       cmocka_unit_test(test_hostile_times)};
     return cmocka_run_group_tests_name("simulate", tests, NULL, NULL);
 }
