@@ -100,8 +100,12 @@ void optimal_take_rival(struct coll_state *c)
         const struct piece *p = &g_array_index(end->pieces, struct piece, k);
         take(c, p->chunk, parts[p->chunk]++, p->shard, p->bytes);
     }
-    for (uint32_t i = 0; i < c->p->chunks->n; i++)
-        if (end->shard_of[i] != c->p->shard_of[i])
-            take(c, i, parts[i], end->shard_of[i], end->bytes_of[i]);
+    for (uint32_t i = 0; i < c->p->chunks->n; i++) {
+        const bool whole = parts[i] == 0; /* `count` moves large chunks as one, which donors refuse */
+        const uint32_t n = whole ? optimal_parts(c, i) : 1;
+        for (uint32_t k = 0; k < n && end->shard_of[i] != c->p->shard_of[i]; k++)
+            take(c, i, parts[i] + k, end->shard_of[i],
+                 whole ? optimal_part_bytes(c, i, k) : end->bytes_of[i]);
+    }
     optimal_sort_items(c);
 }
