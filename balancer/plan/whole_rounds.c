@@ -88,6 +88,60 @@ static uint32_t spare_busy(const GArray *moves, const bool *busy, uint32_t n_rou
     return n_rounds + late;
 }
 
+/* A migration between two shards, whichever way it goes. */
+struct between {
+    uint32_t pair, index;
+    const struct whole_move *w;
+};
+
+/* Whether it brings neither shard nearer to its share: it is there to make a sum exact. */
+static bool is_against(const struct move *m)
+{
+    return m->reason == MOVE_IMBALANCE &&
+           (m->donor_load <= m->ideal || m->recipient_load >= m->recipient_ideal);
+}
+
+static int by_worth(gconstpointer pa, gconstpointer pb)
+{
+    const struct between *a = pa, *b = pb;
+    const bool against_a = is_against(&a->w->move), against_b = is_against(&b->w->move);
+    if (a->pair != b->pair)
+        return a->pair < b->pair ? -1 : 1;
+    if (against_a != against_b)
+        return against_a ? 1 : -1;
+    return a->index < b->index ? -1 : 1; /* the list's order */
+}
+
+static int by_number(gconstpointer pa, gconstpointer pb)
+{
+    const uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
+    return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/* Migrations between the same two shards can change places: what is worth most goes first, so that a run that
+ * ends early has done that. */
+static void order_pairs(const GArray *moves, uint32_t *round)
+{
+    g_autoptr(GArray) list = g_array_sized_new(FALSE, FALSE, sizeof(struct between), moves->len);
+    g_autoptr(GArray) rounds = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    for (uint32_t i = 0; i < moves->len; i++) {
+        const struct whole_move *w = move_at(moves, i);
+        const uint32_t low = MIN(w->move.from, w->move.to), high = MAX(w->move.from, w->move.to);
+        const struct between b = {low << 16 | high, i, w};
+        g_array_append_val(list, b);
+    }
+    g_array_sort(list, by_worth);
+    for (guint first = 0, end; first < list->len; first = end) {
+        const struct between *b = &g_array_index(list, struct between, first);
+        g_array_set_size(rounds, 0);
+        for (end = first; end < list->len && b[end - first].pair == b->pair; end++)
+            g_array_append_val(rounds, round[b[end - first].index]);
+        g_array_sort(rounds, by_number);
+        for (guint k = first; k < end; k++)
+            round[b[k - first].index] = g_array_index(rounds, uint32_t, k - first);
+    }
+}
+
 uint32_t whole_rounds(const cluster *cl, GArray *moves, const bool *busy, uint32_t *ret_round)
 {
     g_autofree struct colouring_edge *edges = g_new(struct colouring_edge, MAX(moves->len, 1));
@@ -98,6 +152,7 @@ uint32_t whole_rounds(const cluster *cl, GArray *moves, const bool *busy, uint32
     const uint32_t n = colouring_find(cl->n_shards, edges, moves->len, ret_round);
     for (uint32_t i = 0; i < moves->len; i++)
         ret_round[i]++;
+    order_pairs(moves, ret_round);
     const uint32_t rounds = spare_busy(moves, busy, n, ret_round);
     order_chunks(moves, ret_round);
     return rounds;

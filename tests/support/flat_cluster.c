@@ -47,6 +47,7 @@ flat_cluster *flat_copy(const flat_cluster *f)
     out->chunk_bytes = f->chunk_bytes;
     out->sizes_known = f->sizes_known;
     out->threshold = f->threshold;
+    out->together = f->together;
     memcpy(out->shards, f->shards, f->n_shards * sizeof *f->shards);
     for (uint32_t i = 0; i < f->n_colls; i++) {
         const struct flat_coll *from = &f->colls[i];
@@ -119,6 +120,7 @@ struct plan_options flat_options(flat_cluster *f, const struct policy *policy)
     opt.policy = policy;
     opt.until_balanced = true;
     opt.threshold_bytes = f->threshold;
+    opt.balance_cluster = f->together;
     if (f->wishes == NULL)
         f->wishes = g_new0(struct shard_wish, f->n_shards);
     for (uint16_t s = 0; s < f->n_shards; s++) {
@@ -206,9 +208,20 @@ static char *check_rules(const struct carrying *r, const struct flat_coll *c, ui
         return break_of(r, "the chunk is jumbo");
     if (m->bytes < 0 || (m->bytes == 0 && c->bytes[chunk] > 0))
         return break_of(r, "it takes nothing");
-    if (r->replay->capacity && max > 0 && r->total[m->to] + m->bytes > max)
+    if (m->open_max && f->version[0] >= '6' && m->bytes > f->chunk_bytes / 3 * 4 + 4)
+        return break_of(r, "more goes than a donor takes at once");
+    if (r->replay->capacity && max > 0 && m->bytes > 0 && r->total[m->to] + m->bytes > max)
         return break_of(r, "the recipient would be over its maxBytes");
     return NULL;
+}
+
+static void note_return(const struct carrying *r, struct flat_coll *c, uint32_t chunk)
+{
+    if (c->came_from[chunk] != r->m->to)
+        return;
+    r->replay->returns++;
+    r->replay->to_and_fro += (c->flags[chunk] & FLAT_AGAIN) != 0;
+    c->flags[chunk] |= (c->flags[chunk] & FLAT_BACK) != 0 ? FLAT_AGAIN : FLAT_BACK;
 }
 
 /* Moves the piece, or the chunk, or its lower part. */
@@ -229,7 +242,7 @@ static char *move_range(const struct carrying *r, struct flat_coll *c, uint32_t 
         return break_of(r, "more goes than there is");
     if (m->bytes == c->bytes[chunk]) {
         r->replay->repeats += (c->flags[chunk] & FLAT_MOVED) != 0;
-        r->replay->returns += c->came_from[chunk] == m->to;
+        note_return(r, c, chunk);
         c->flags[chunk] |= FLAT_MOVED;
         c->came_from[chunk] = m->from;
         c->shard[chunk] = m->to;
@@ -342,6 +355,6 @@ void flat_settle(flat_cluster *f)
         struct flat_coll *c = &f->colls[i];
         settle_pieces(c);
         for (uint32_t k = 0; k < c->n; k++)
-            c->flags[k] &= FLAT_JUMBO;
+            c->flags[k] &= FLAT_JUMBO | FLAT_BACK | FLAT_AGAIN;
     }
 }

@@ -18,6 +18,8 @@ enum {
     FLAT_JUMBO = 1 << 0,
     FLAT_MOVED = 1 << 1, /* by a plan carried out */
     FLAT_CUT = 1 << 2,   /* its lower part went: `pieces` */
+    FLAT_BACK = 1 << 3,  /* it went back to where an earlier plan took it from */
+    FLAT_AGAIN = 1 << 4, /* and again */
 };
 
 struct flat_shard {
@@ -51,6 +53,7 @@ typedef struct flat_cluster {
     int64_t chunk_bytes; /* whole MiB; config.settings */
     bool sizes_known;    /* else each chunk has `chunk_bytes`, and nothing tells it */
     int64_t threshold;   /* bytes, by configuration; 0: the policy's */
+    bool together;       /* the total of all collections is to be even, too */
     uint16_t n_shards;
     uint32_t n_colls;
     struct flat_shard *shards;
@@ -80,9 +83,10 @@ bool flat_may_receive(const flat_cluster *f, uint16_t shard, uint8_t zone);
 void flat_loads(const flat_cluster *f, const struct flat_coll *c, int64_t *ret);
 
 struct flat_replay {
-    uint64_t repeats; /* migrations of what had been moved before, since it was settled */
-    uint64_t returns; /* of what goes back to where an earlier plan took it from */
-    bool capacity;    /* asked for: maxBytes is a rule as well */
+    uint64_t repeats;    /* migrations of what had been moved before, since it was settled */
+    uint64_t returns;    /* of what goes back to where an earlier plan took it from */
+    uint64_t to_and_fro; /* of what goes back for the third time */
+    bool capacity;       /* asked for: maxBytes is a rule as well */
 };
 
 /* Carries the plan out. NULL: it broke no rule (owner, size, zone, draining, receive, jumbo, a shard once a
@@ -93,7 +97,7 @@ char *flat_carry_out(flat_cluster *f, const plan *p, struct flat_replay *replay)
 char *flat_carry_out_some(flat_cluster *f, const plan *p, guint n, struct flat_replay *replay);
 
 /* Makes chunks of pieces, so that the cluster can be built again; forgets what was moved, but not where it
- * came from. */
+ * came from, nor that it went back. */
 void flat_settle(flat_cluster *f);
 /* Cuts chunk i in two, whose lower part has `lower` bytes. Settled clusters only. */
 void flat_split(struct flat_coll *c, uint32_t i, int64_t lower);

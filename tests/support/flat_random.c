@@ -141,6 +141,26 @@ flat_cluster *flat_random(GRand *r)
     return f;
 }
 
+flat_cluster *flat_random_extreme(GRand *r)
+{
+    static const double weights[] = {1e-6, 0.001, 1, 1000, 1e6};
+    static const int64_t thresholds[] = {0, 1, 1000, (int64_t)1 << 60};
+    static const int64_t limits[] = {0, 0, 1, (int64_t)1 << 40, INT64_MAX};
+    static const int64_t factors[] = {0, 1, 10, 1 << 14};
+    flat_cluster *f = flat_random(r);
+    bool cuts = f->version[0] >= '6'; /* a chunk of terabytes would be cut into a million parts */
+    int64_t factor = factors[below(r, G_N_ELEMENTS(factors) - (cuts ? 1 : 0))];
+    f->threshold = thresholds[below(r, G_N_ELEMENTS(thresholds))];
+    for (uint16_t s = 0; s < f->n_shards; s++) {
+        f->shards[s].weight = weights[below(r, G_N_ELEMENTS(weights))];
+        f->shards[s].max_bytes = limits[below(r, G_N_ELEMENTS(limits))];
+    }
+    for (uint32_t k = 0; k < f->n_colls && f->sizes_known; k++)
+        for (uint32_t i = 0; i < f->colls[k].n; i++)
+            f->colls[k].bytes[i] *= factor;
+    return f;
+}
+
 static void disturb_chunk(flat_cluster *f, struct flat_coll *c, uint32_t i, GRand *r)
 {
     switch (below(r, 3)) {
@@ -155,8 +175,8 @@ static void disturb_chunk(flat_cluster *f, struct flat_coll *c, uint32_t i, GRan
         c->bytes[i] += f->sizes_known ? below(r, (uint32_t)f->chunk_bytes) : 0;
         break;
     }
-    i = MIN(i, c->n - 1);
     c->came_from[i] = SHARD_NONE;
+    c->flags[i] &= (uint8_t) ~(FLAT_BACK | FLAT_AGAIN);
 }
 
 void flat_disturb(flat_cluster *f, GRand *r)

@@ -12,6 +12,9 @@ flat_cluster *flat_random_tiny(GRand *r, bool equal);
 /* Up to 9 shards, 4 collections, 60 chunks each, 4 zones. */
 flat_cluster *flat_random(GRand *r);
 
+/* The same with weights, limits, thresholds and sizes that nobody would wish for. */
+flat_cluster *flat_random_extreme(GRand *r);
+
 /* What others do meanwhile: chunks moved, split, grown; none becomes wrong by it, but out of its zone. The
  * cluster is settled first. */
 void flat_disturb(flat_cluster *f, GRand *r);
