@@ -24,9 +24,18 @@ struct collection_wish {
     bool enabled;
 };
 
+/* How far a policy that knows its whole way (solve()) plans beyond `rounds`: whole rounds, as long as none of
+ * these is passed and the rounds before are expected to end earlier than `seconds`. All zero: no further. */
+struct plan_ahead {
+    uint32_t rounds; /* in all */
+    int64_t moves;
+    double seconds;
+};
+
 struct plan_options {
     const struct policy *policy; /* NULL: by server version */
     uint32_t rounds;             /* how many to project; 1 at least */
+    struct plan_ahead ahead;
     bool until_balanced;         /* to a fixed point; `rounds` is not looked at */
     int64_t max_moves;           /* 0: no limit, for all three */
     int64_t max_bytes;

@@ -277,13 +277,40 @@ static bool record_round(struct run *run, const struct way *w, const uint32_t *o
     return true;
 }
 
-static bool record(struct run *run, const struct way *w)
+/* Moves of the round in hand, the first of which is at `at`. */
+static uint32_t count_round(const struct run *run, const struct way *w, const uint32_t *order, uint32_t at)
+{
+    uint32_t n = 0;
+    while (at + n < w->moves->len && w->round[order[at + n]] == run->round)
+        n++;
+    return n;
+}
+
+/* When what was recorded is expected to end, if each migration starts as soon as its shards are free. */
+static double end_so_far(const struct projection *pr)
+{
+    double end = 0;
+    for (uint16_t s = 0; s < pr->cl->n_shards; s++)
+        end = MAX(end, pr->shard_until[s]);
+    return end;
+}
+
+static bool is_asked_for(const struct run *run, const struct way *w, const uint32_t *order, uint32_t at)
 {
     const struct plan_options *opt = run->pr->opt;
+    const struct plan_ahead *ahead = &opt->ahead;
+    return opt->until_balanced || run->round <= opt->rounds ||
+           (run->round <= ahead->rounds &&
+            run->pr->n_moves + count_round(run, w, order, at) <= ahead->moves &&
+            end_so_far(run->pr) < ahead->seconds);
+}
+
+static bool record(struct run *run, const struct way *w)
+{
     g_autofree const char **whys = find_whys(run->pr, w->moves);
     g_autofree uint32_t *order = order_by_round(w);
     uint32_t at = 0;
-    for (run->round = 1; opt->until_balanced || run->round <= opt->rounds; run->round++)
+    for (run->round = 1; is_asked_for(run, w, order, at); run->round++)
         if (!record_round(run, w, order, &at, whys) || run->limited)
             break;
     for (uint32_t i = 0; i < run->pr->cl->n_collections; i++)

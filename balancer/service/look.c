@@ -136,6 +136,10 @@ static bool read_cluster(look *l, struct err *err)
     return true;
 }
 
+/* Work for about ten minutes: long enough that shards hardly ever wait for a look, short enough that what it
+ * rests on is still so when it is done. */
+static const struct plan_ahead AHEAD = {.rounds = 64, .moves = 512, .seconds = 600};
+
 static bool make_plan(look *l, struct err *err)
 {
     struct planning planning = {0};
@@ -143,6 +147,8 @@ static bool make_plan(look *l, struct err *err)
         return false;
     planning.opt.max_bytes = l->ask.max_bytes;
     planning.opt.max_seconds = l->ask.max_seconds;
+    if (l->ask.ahead)
+        planning.opt.ahead = AHEAD;
     planning_when(l->ask.cfg->cfg, l->found.cl, g_get_real_time() / 1000, &planning);
     bool made = plan_make(l->found.cl, &planning.opt, &l->found.plan, err);
     if (made) {

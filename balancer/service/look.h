@@ -35,6 +35,7 @@ struct look_ask {
     GArray *measured;
     int64_t max_bytes;  /* 0: no limit */
     double max_seconds; /* 0: no limit */
+    bool ahead;         /* several rounds at once, where the policy knows its whole way */
 };
 
 /* Until nothing more moves, windows and limits aside. */

@@ -220,6 +220,9 @@ void looks_start(struct service *s)
     if (s->executor == NULL && s->running == NULL)
         s->running = g_steal_pointer(&s->waiting);
     const struct forced *f = s->running;
+    /* A round that grows rests on metadata that do not have what is under way: it goes step by step. One that
+     * was asked for is one. */
+    l->ask.ahead = s->executor == NULL && f == NULL;
     if (f != NULL && f->ns != NULL) {
         struct err ignored = {0}; /* they were checked when the round was asked for */
         l->ask.namespaces = globs_new();
