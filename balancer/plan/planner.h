@@ -36,8 +36,8 @@ struct plan_options {
     const struct policy *policy; /* NULL: by server version */
     uint32_t rounds;             /* how many to project; 1 at least */
     struct plan_ahead ahead;
-    bool until_balanced;         /* to a fixed point; `rounds` is not looked at */
-    int64_t max_moves;           /* 0: no limit, for all three */
+    bool until_balanced; /* to a fixed point; `rounds` is not looked at */
+    int64_t max_moves;   /* 0: no limit, for all three */
     int64_t max_bytes;
     double max_seconds;
     const globs *namespaces; /* NULL: all */
