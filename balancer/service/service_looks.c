@@ -151,6 +151,9 @@ static void use_look(struct service *s, look *l, int64_t now)
         rounds_end_forced(s, "done", "a dry run: nothing was carried out", 0);
         return;
     }
+    if (s->running == NULL && s->waiting != NULL && s->executor == NULL)
+        return; /* somebody asked meanwhile: it is looked for that one at once, and only that one may ignore
+                   windows */
     const char *hold = work_waits_for(s, l, now);
     if (nothing || hold != NULL) {
         if (s->executor == NULL)
