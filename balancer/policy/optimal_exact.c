@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Of few chunks, all ways are tried: every chunk on every shard that may have it. The best leaves least where
  * it must not be, then has the loads nearest to their bands, then moves the fewest bytes, then takes the
- * fewest rounds, then the fewest migrations; of equals the first found. */
+ * fewest rounds, then the fewest migrations. Ways that are equal in all that differ in what follows: loads
+ * nearer to their shares, the range in which ascending keys grow left alone, neighbours together; then the
+ * first found. */
 #include "balancer/policy/optimal_private.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { CHUNKS_MAX = 16 };
@@ -11,6 +14,9 @@ enum { CHUNKS_MAX = 16 };
 struct worth {
     int64_t wrong, miss, bytes;
     uint32_t rounds, moves;
+    int64_t off; /* sum of the distances from the shares; this and what follows: only looked at in a tie */
+    bool hot;    /* the range that ends the key space goes */
+    uint32_t borders; /* neighbours on different shards, next to a chunk that may go */
 };
 
 struct search {
@@ -37,6 +43,43 @@ static int compare(const struct worth *a, const struct worth *b)
     return a->moves < b->moves ? -1 : a->moves > b->moves ? 1 : 0;
 }
 
+/* Of two that are equal by compare(). */
+static int compare_ties(const struct worth *a, const struct worth *b)
+{
+    if (a->off != b->off)
+        return a->off < b->off ? -1 : 1;
+    if (a->hot != b->hot)
+        return a->hot ? 1 : -1;
+    return a->borders < b->borders ? -1 : a->borders > b->borders ? 1 : 0;
+}
+
+static uint32_t count_borders(const struct search *s)
+{
+    const placement *p = s->c->p;
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < s->n; k++) {
+        const uint32_t i = s->chunk[k];
+        const bool movable_before = k > 0 && s->chunk[k - 1] + 1 == i;
+        const bool movable_after = k + 1 < s->n && s->chunk[k + 1] == i + 1;
+        if (i > 0)
+            n += s->to[k] != (movable_before ? s->to[k - 1] : p->shard_of[i - 1]) ? 1 : 0;
+        if (i + 1 < p->chunks->n && !movable_after) /* else it is counted with that one */
+            n += s->to[k] != p->shard_of[i + 1] ? 1 : 0;
+    }
+    return n;
+}
+
+static void judge_ties(const struct search *s, struct worth *w)
+{
+    const struct coll_state *c = s->c;
+    const uint32_t last = s->chunk[s->n - 1];
+    for (uint16_t k = 0; k < c->n; k++)
+        if (c->goal->high[k] != INT64_MAX)
+            w->off += (int64_t)fabs((double)s->load[k] - c->goal->target[k]);
+    w->hot = optimal_is_hot(c, last) && s->to[s->n - 1] != c->p->shard_of[last];
+    w->borders = count_borders(s);
+}
+
 static void judge(struct search *s)
 {
     struct worth w = s->now;
@@ -44,7 +87,11 @@ static void judge(struct search *s)
         w.miss += optimal_miss(s->c, k, s->load[k]);
         w.rounds = MAX(w.rounds, s->degree[k]);
     }
-    if (s->any && compare(&w, &s->found) >= 0)
+    const int by = s->any ? compare(&w, &s->found) : -1;
+    if (by > 0)
+        return;
+    judge_ties(s, &w);
+    if (by == 0 && compare_ties(&w, &s->found) >= 0)
         return;
     s->any = true;
     s->found = w;
