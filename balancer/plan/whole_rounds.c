@@ -49,7 +49,7 @@ static int by_round(gconstpointer pa, gconstpointer pb)
 static void order_parts(GArray *moves, const GArray *places, guint first, guint end, const uint32_t *round)
 {
     g_autoptr(GArray) slots = g_array_new(FALSE, FALSE, sizeof(struct slot));
-    g_autofree int64_t *bytes = g_new(int64_t, end - first);
+    g_autofree int64_t *bytes = g_new0(int64_t, end - first);
     for (guint k = first; k < end; k++) {
         const uint32_t index = g_array_index(places, struct place, k).index;
         const struct slot s = {round[index], index};
@@ -74,12 +74,28 @@ static void order_chunks(GArray *moves, const uint32_t *round)
     }
 }
 
-/* The moves of the first round with a busy shard wait for a round of their own, the last. */
+/* The first round that has a move without a busy shard; 0: none has. */
+static uint32_t first_idle(const GArray *moves, const bool *busy, const uint32_t *round)
+{
+    uint32_t first = 0;
+    for (uint32_t i = 0; i < moves->len; i++) {
+        const struct move *m = &move_at(moves, i)->move;
+        if (!busy[m->from] && !busy[m->to] && (first == 0 || round[i] < first))
+            first = round[i];
+    }
+    return first;
+}
+
+/* The moves of the first round with a busy shard wait for a round of their own, the last. Where nothing would
+ * be left, a round that has something to do now is first in its place. */
 static uint32_t spare_busy(const GArray *moves, const bool *busy, uint32_t n_rounds, uint32_t *round)
 {
+    const uint32_t first = first_idle(moves, busy, round);
     uint32_t late = 0;
     for (uint32_t i = 0; i < moves->len; i++) {
         const struct move *m = &move_at(moves, i)->move;
+        if (first > 1 && (round[i] == 1 || round[i] == first))
+            round[i] = round[i] == 1 ? first : 1;
         if (round[i] != 1 || (!busy[m->from] && !busy[m->to]))
             continue;
         round[i] = n_rounds + 1;
