@@ -92,8 +92,12 @@ static void append_imbalance(GString *s, const struct projection *pr, const stru
 /* "3.1 GiB over its share of 9.3 GiB" */
 static void append_off(GString *s, int64_t load, int64_t share)
 {
+    if (load == share) {
+        g_string_append(s, "just its share");
+        return;
+    }
     why_append_load(s, LOAD_BYTES, ABS(load - share));
-    g_string_append(s, load >= share ? " over its share of " : " under its share of ");
+    g_string_append(s, load > share ? " over its share of " : " under its share of ");
     why_append_load(s, LOAD_BYTES, share);
 }
 
