@@ -82,7 +82,7 @@ static void rival_run(struct rival *r, const struct run *of)
     r->opt = *of->pr->opt;
     r->opt.policy = policy_auto(of->pr->cl);
     r->opt.until_balanced = true;
-    r->opt.max_moves = 2 * RIVAL_MOVES_MAX;
+    r->opt.max_moves = (int64_t)2 * RIVAL_MOVES_MAX;
     r->opt.max_bytes = 0;
     r->opt.max_seconds = 0;
     r->plan = plan_begin(of->pr->cl);

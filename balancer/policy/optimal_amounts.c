@@ -96,7 +96,7 @@ static void add_shard(struct network *w, uint16_t s)
     at = add_step(w, s, at, at + (MAX(to_high, at) - at) / 2, 2);
     at = add_step(w, s, at, to_high, 3);
     if (unit > 1 && high > 0 && at == to_high)
-        at = add_step(w, s, at, at + 1, marginal(c, s, at, unit));
+        add_step(w, s, at, at + 1, marginal(c, s, at, unit));
     flow_add(w->net, shard_node(w, s), w->sink, FLOW_UNBOUNDED, COST_MISS);
 }
 
@@ -121,8 +121,8 @@ int64_t optimal_amounts(struct coll_state *c)
                         .unit = MAX(c->unit, 1),
                         .source = nodes - 2,
                         .sink = nodes - 1,
-                        .stays = g_new(uint32_t, cells),
-                        .goes = g_new(uint32_t, cells)};
+                        .stays = g_new0(uint32_t, cells),
+                        .goes = g_new0(uint32_t, cells)};
     add_slots(&w);
     for (uint16_t s = 0; s < c->n; s++) {
         const int64_t room = c->room[s] == INT64_MAX ? FLOW_UNBOUNDED : MAX(c->room[s], 0) / w.unit;

@@ -195,7 +195,7 @@ static void set_targets(struct coll_state *c)
 /* Shards that reach each other through zones stand in one group, named by its lowest shard. */
 static uint16_t *find_groups(const struct coll_state *c)
 {
-    uint16_t *group = g_new(uint16_t, c->n);
+    uint16_t *group = g_new0(uint16_t, c->n);
     for (uint16_t s = 0; s < c->n; s++)
         group[s] = s;
     for (bool again = true; again;) {
