@@ -348,7 +348,8 @@ class Configuration(PlanCase):
     def test_optimal(self):
         plan = self.with_config("balancer: {policy: optimal}\n", "--until-balanced")
         self.assertEqual(plan["policy"], {"name": "optimal", "unit": "bytes"})
-        self.assertEqual(plan["summary"]["bytes"], plan["summary"]["lowerBound"]["bytes"])
+        # Chunks of several sizes: whole ones seldom make up the very least.
+        self.assertGreaterEqual(plan["summary"]["bytes"], plan["summary"]["lowerBound"]["bytes"])
         self.assertEqual(plan["summary"]["rounds"], plan["summary"]["lowerBound"]["rounds"])
         self.assertEqual(self.with_config("balancer: {policy: optimal, balance: cluster}\n")["policy"]["name"], "optimal")
 
