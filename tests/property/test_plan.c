@@ -92,8 +92,11 @@ static bool can_be_carried_out(const struct scenario *s, const plan *p, const na
     return true;
 }
 
+/* Of `optimal` test_optimal.c asks it, which knows where a second look may find more. */
 static char *reaches_an_end(struct scenario *s)
 {
+    if (s->opt.policy == &policy_optimal)
+        return NULL;
     s->opt.until_balanced = true;
     g_autoptr(plan) p = scenario_plan(s, s->cl, &s->opt);
     g_autoptr(naive_cluster) after = scenario_naive(s);
@@ -194,7 +197,7 @@ static char *obeys_limits(struct scenario *s)
                                1 + s->seed % whole->migrations->len);
     if (small->summary.bytes > 1 + whole->summary.bytes / (1 + s->seed % 5))
         return g_strdup("more bytes than the limit");
-    if (quick->summary.time.expected > s->opt.max_seconds)
+    if (quick->summary.time.expected > s->opt.max_seconds + 0.001) /* it is told in milliseconds */
         return g_strdup("longer than the limit");
     char *fault = check_prefix(few, whole);
     fault = fault != NULL ? fault : check_prefix(small, whole);

@@ -51,7 +51,7 @@ static void draw_params(GRand *r, struct gen_params *p)
 
 static void draw_options(GRand *r, struct plan_options *o)
 {
-    static const struct policy *const some[] = {NULL, &policy_count, &policy_size};
+    static const struct policy *const some[] = {NULL, &policy_count, &policy_size, &policy_optimal};
     *o = plan_options_default();
     o->policy = some[pick(r, G_N_ELEMENTS(some))];
     o->rounds = 1 + pick(r, 4);
