@@ -57,6 +57,7 @@ static void append_obstacles(GString *s, const struct projection *pr, const stru
         {RECEIVER_NOT_ALLOWED, "configured not to receive"},
         {RECEIVER_FULL, "full"},
         {RECEIVER_SIZE_UNKNOWN, "of unknown size"},
+        {RECEIVER_OK, "too full for any of them"},
     };
     uint32_t zone = g->c->place->slots[g->slot].zone;
     bool any = false;
@@ -73,6 +74,33 @@ static void append_obstacles(GString *s, const struct projection *pr, const stru
     }
     if (!any)
         g_string_append(s, zone == ZONE_NONE ? "there is no other shard" : "no other shard carries it");
+}
+
+/* The least that a migration of this slot from this shard would bring. */
+static int64_t least_bytes(const struct coll_projection *c, uint16_t shard, uint32_t slot)
+{
+    const placement *p = c->place;
+    int64_t least = c->max_chunk_bytes;
+    for (uint32_t i = 0; i < p->chunks->n; i++)
+        if (p->shard_of[i] == shard && p->slot_of[i] == slot && (p->chunks->flags[i] & CHUNK_JUMBO) == 0)
+            least = MIN(least, p->bytes_of[i]);
+    return least;
+}
+
+/* Whether a policy that keeps below limits finds no room on any shard that may receive. The built-in's fill a
+ * shard until it is over its limit. */
+static bool is_without_room(const struct projection *pr, const struct round_facts *facts,
+                            const struct coll_projection *c, uint16_t shard, uint32_t slot)
+{
+    const uint32_t zone = c->place->slots[slot].zone;
+    if (pr->policy->solve == NULL)
+        return false;
+    const int64_t least = least_bytes(c, shard, slot);
+    for (uint16_t s = 0; s < pr->cl->n_shards; s++)
+        if (s != shard && policy_receiver(facts, c->place, pr->policy->unit, s, zone) == RECEIVER_OK &&
+            (pr->max_bytes[s] == 0 || pr->shard_bytes[s] <= pr->max_bytes[s] - least))
+            return false;
+    return true;
 }
 
 /* Chunks of one slot that a shard must give away: those flagged jumbo, and all of them where nobody may
@@ -93,7 +121,8 @@ static void block_slot(struct projection *pr, const struct round_facts *facts,
         add_group(pr, &g, why->str);
     }
     uint16_t to = policy_least_loaded(facts, p, pr->policy->unit, p->slots[slot].zone, NULL);
-    if (p->slot_chunks[at] <= p->slot_jumbo[at] || (to != SHARD_NONE && to != shard))
+    if (p->slot_chunks[at] <= p->slot_jumbo[at] ||
+        (to != SHARD_NONE && to != shard && !is_without_room(pr, facts, c, shard, slot)))
         return;
     struct group g = {.c = c, .slot = slot, .shard = shard, .reason = "noEligibleShard"};
     g_string_printf(why, "%s, but no shard may receive chunks of ", must);

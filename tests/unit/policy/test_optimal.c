@@ -451,6 +451,35 @@ static void test_why(void **state)
     }
 }
 
+/* A drain that a limit ends says what stays, and why. */
+static void test_no_room(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t max_mib;
+        int64_t chunks;
+    } cases[] = {{250, 2}, {199, 3}, {400, 0}, {300, 1}};
+    static const char want[] = "the shard is draining, but no shard may receive chunks of no zone: b is ";
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const struct row r = {
+            "no room",
+            {"a! b", "a 1 a 2 a 3 b", .sizes = "a=300M b=100M", .settings = M128},
+            NULL,
+            NULL,
+            .wish = {
+                .shard = (char *)"b", .weight = 1, .max_bytes = cases[i].max_mib << 20, .receive = true}};
+        g_autoptr(cluster) cl = layout_cluster(&r.on);
+        g_autoptr(plan) p = make(cl, &r, "optimal");
+        assert_int_equal(p->blocked->len, cases[i].chunks > 0);
+        if (cases[i].chunks == 0)
+            continue;
+        const struct plan_blocked *b = &g_array_index(p->blocked, struct plan_blocked, 0);
+        assert_string_equal(b->reason, "noEligibleShard");
+        assert_int_equal(b->chunks, cases[i].chunks);
+        assert_memory_equal(b->why, want, sizeof want - 1);
+    }
+}
+
 /* --- the totals of all collections --- */
 
 /* Collections t.0, t.1, ... of 10 chunks of 10 MiB on each shard more than 0 of it: "6 4" for two shards. */
@@ -524,7 +553,7 @@ int main(void)
     static const struct CMUnitTest others[] = {
         cmocka_unit_test(test_never_behind), cmocka_unit_test(test_even_stays_even),
         cmocka_unit_test(test_parts),        cmocka_unit_test(test_why),
-        cmocka_unit_test(test_totals),
+        cmocka_unit_test(test_totals),       cmocka_unit_test(test_no_room),
     };
     struct CMUnitTest tests[G_N_ELEMENTS(rows) + G_N_ELEMENTS(others)];
     memcpy(tests, others, sizeof others);
