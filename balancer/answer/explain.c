@@ -81,7 +81,7 @@ bool asking_init(struct asking *a, const cluster *cl, const struct plan_options 
     if (!lookup_collection(cl, ns, &coll, err))
         return false;
     a->scratch.warnings = g_array_new(FALSE, FALSE, sizeof(struct warning));
-    if (!projection_init(&a->pr, cl, opt, &a->scratch, err)) {
+    if (!projection_init(&a->pr, cl, opt, &a->scratch, err) || !whole_prepare(a, opt, err)) {
         projection_clear(&a->pr);
         scratch_clear(&a->scratch);
         return false;
@@ -104,6 +104,7 @@ explanation *asking_end(struct asking *a)
 {
     projection_clear(&a->pr);
     scratch_clear(&a->scratch);
+    plan_free(a->whole);
     return g_steal_pointer(&a->out);
 }
 
@@ -313,6 +314,10 @@ static void rule_violations(struct asking *a)
 
 static void conclude(struct asking *a)
 {
+    if (a->whole != NULL) {
+        whole_conclude(a);
+        return;
+    }
     g_autoptr(GArray) moves = asking_pick(a);
     if (moves->len == 0) {
         asking_outcome(a, EXPLAIN_NO,
@@ -334,7 +339,9 @@ bool explain_collection(const cluster *cl, const struct plan_options *opt, const
     if (asking_gates(&a) && asking_bounds(&a)) {
         rule_draining(&a);
         rule_violations(&a);
-        for (uint32_t slot = 0; slot < a.c->place->n_slots; slot++)
+        if (a.whole != NULL)
+            whole_evenness(&a);
+        for (uint32_t slot = 0; a.whole == NULL && slot < a.c->place->n_slots; slot++)
             asking_evenness(&a, slot);
         conclude(&a);
     }

@@ -62,6 +62,10 @@ static bool chunk_reasons(struct asking *a, uint32_t entry)
                     violates ? "it is in zone '%s', which its shard %s does not carry"
                              : "it is in zone '%s', which its shard %s carries",
                     cluster_zone_name(a->cl, zone), id);
+    if (a->whole != NULL) {
+        whole_evenness(a);
+        return whole_donor(a, from) || draining || violates;
+    }
     struct evenness e;
     a->pr.policy->judge(&a->facts, a->c->place, slot, &e);
     asking_evenness(a, slot);
@@ -80,13 +84,17 @@ static bool chunk_reasons(struct asking *a, uint32_t entry)
 
 static void chunk_order(struct asking *a, uint32_t entry, bool jumbo)
 {
-    uint32_t before = count_before(a->c->place, entry);
     if (jumbo)
         asking_rule(a, "notJumbo", EXPLAIN_NO, NULL,
                     "it is flagged jumbo, and flagged chunks are never chosen; split it, clear the flag with "
                     "clearJumboFlag, or move it by hand with forceJumbo");
     else
         asking_rule(a, "notJumbo", EXPLAIN_YES, NULL, "it is not flagged jumbo");
+    if (a->whole != NULL) {
+        whole_order(a, entry);
+        return;
+    }
+    uint32_t before = count_before(a->c->place, entry);
     if (before == 0)
         asking_rule(a, "firstInOrder", EXPLAIN_YES, NULL,
                     "it is the first of its zone on its shard in key order");
@@ -113,8 +121,21 @@ static bool chunk_receivers(struct asking *a, uint32_t entry)
     return any;
 }
 
-static void conclude_chunk(struct asking *a, uint32_t entry, bool wanted, bool jumbo, bool receivers)
+/* Why a chunk that does not move stays; NULL: others go first, or instead. */
+static const char *why_stays(bool wanted, bool jumbo, bool receivers)
 {
+    return !wanted      ? "it stays: nothing calls for it to leave its shard"
+           : jumbo      ? "it should leave its shard, but stays: it is flagged jumbo"
+           : !receivers ? "it should leave its shard, but stays: no shard may receive it"
+                        : NULL;
+}
+
+static void conclude_chunk(struct asking *a, uint32_t entry, const char *stays)
+{
+    if (a->whole != NULL) {
+        whole_conclude_chunk(a, entry, stays);
+        return;
+    }
     g_autoptr(GArray) moves = asking_pick(a);
     for (guint i = 0; i < moves->len; i++) {
         const struct move *m = &g_array_index(moves, struct move, i);
@@ -124,12 +145,8 @@ static void conclude_chunk(struct asking *a, uint32_t entry, bool wanted, bool j
             return;
         }
     }
-    if (!wanted)
-        asking_outcome(a, EXPLAIN_NO, "it stays: nothing calls for it to leave its shard");
-    else if (jumbo)
-        asking_outcome(a, EXPLAIN_NO, "it should leave its shard, but stays: it is flagged jumbo");
-    else if (!receivers)
-        asking_outcome(a, EXPLAIN_NO, "it should leave its shard, but stays: no shard may receive it");
+    if (stays != NULL)
+        asking_outcome(a, EXPLAIN_NO, "%s", stays);
     else
         asking_outcome(a, EXPLAIN_WAIT, "it may leave its shard, but other chunks go first");
 }
@@ -153,7 +170,7 @@ bool explain_chunk(const cluster *cl, const struct plan_options *opt, const char
         bool wanted = chunk_reasons(&a, entry);
         chunk_order(&a, entry, jumbo);
         bool receivers = chunk_receivers(&a, entry);
-        conclude_chunk(&a, entry, wanted, jumbo, receivers);
+        conclude_chunk(&a, entry, why_stays(wanted, jumbo, receivers));
     }
     *ret = asking_end(&a);
     return true;
@@ -178,11 +195,12 @@ static void shard_slot(struct asking *a, uint16_t s, uint32_t slot)
     const char *id = a->cl->shards[s].id;
     enum load_unit unit = a->pr.policy->unit;
     size_t at = (size_t)slot * a->cl->n_shards + s;
-    struct evenness e;
-    a->pr.policy->judge(&a->facts, a->c->place, slot, &e);
+    struct evenness e = {.recipient = SHARD_NONE};
+    if (a->whole == NULL)
+        a->pr.policy->judge(&a->facts, a->c->place, slot, &e);
     g_autofree char *name = slot_name(a, slot);
     g_autoptr(GString) text = g_string_new(NULL);
-    if (p->slot_chunks[at] > 0) {
+    if (a->whole == NULL && p->slot_chunks[at] > 0) {
         why_append_load(text, unit, unit == LOAD_BYTES ? p->shard_bytes[s] : p->slot_chunks[at]);
         if (e.verdict != EVEN_UNSHARED) {
             g_string_append(text, " against a share of ");
@@ -218,6 +236,10 @@ static void shard_states(struct asking *a, uint16_t s)
 
 static void conclude_shard(struct asking *a, uint16_t s)
 {
+    if (a->whole != NULL) {
+        whole_conclude_shard(a, s);
+        return;
+    }
     g_autoptr(GArray) moves = asking_pick(a);
     for (guint i = 0; i < moves->len; i++) {
         const struct move *m = &g_array_index(moves, struct move, i);
@@ -245,6 +267,8 @@ bool explain_shard(const cluster *cl, const struct plan_options *opt, const char
     shard_holds(&a, s);
     if (asking_gates(&a) && asking_bounds(&a)) {
         shard_states(&a, s);
+        if (a.whole != NULL)
+            whole_shard(&a, s);
         for (uint32_t slot = 0; slot < a.c->place->n_slots; slot++)
             shard_slot(&a, s, slot);
         conclude_shard(&a, s);

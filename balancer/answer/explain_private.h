@@ -15,6 +15,7 @@ struct asking {
     struct projection pr;
     const struct coll_projection *c;
     struct round_facts facts;
+    plan *whole; /* under a policy that has solve(): the whole way of all collections; else NULL */
     explanation *out;
 };
 
@@ -47,3 +48,19 @@ const char *receiver_text(enum receiver_verdict v);
 GArray *asking_pick(struct asking *a);
 /* "[min, max) from shard0 to shard1: why". Caller frees. */
 char *move_text(const struct asking *a, const struct move *m);
+
+/* explain_whole.c: under a policy that has solve(), in place of the rules about the next migration. */
+/* Makes the plan, where the policy is such a one. */
+bool whole_prepare(struct asking *a, const struct plan_options *opt, struct err *err);
+/* The rule `imbalance`, once for the collection. */
+void whole_evenness(struct asking *a);
+void whole_conclude(struct asking *a);
+/* The rule `donor` of a chunk; true: its shard gives something. */
+bool whole_donor(struct asking *a, uint16_t from);
+/* The rule `chosen`. */
+void whole_order(struct asking *a, uint32_t entry);
+/* `stays`: why it stays, if it does; NULL: others were chosen. */
+void whole_conclude_chunk(struct asking *a, uint32_t entry, const char *stays);
+/* The rules `gives` and `gets`. */
+void whole_shard(struct asking *a, uint16_t shard);
+void whole_conclude_shard(struct asking *a, uint16_t shard);

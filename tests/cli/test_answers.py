@@ -181,6 +181,52 @@ class Explain(Answers):
         self.assertEqual([r["subject"] for r in answer["rules"] if r["code"] == "receiver"],
                          ["shard1", "shard2", "shard3"])
 
+    def whole(self, ns, *args, state):
+        answer = self.ask_json("explain", ns, *args, "--policy", "optimal", state=state)
+        return answer, {r["code"]: r for r in answer["rules"]}
+
+    def test_optimal_is_the_whole_plan(self):
+        """What is said of a collection, its shards and its chunks is what the plan of all collections does."""
+        for state in STATES:
+            plan = json.loads(self.ask("plan", "--until-balanced", "--policy", "optimal", "--format", "json", state=state))
+            for ns in COLLECTIONS:
+                moves = [m | {"round": r["round"]} for r in plan["rounds"] for m in r["migrations"] if m["ns"] == ns]
+                answer, rules = self.whole(ns, state=state)
+                self.assertEqual(answer["outcome"]["answer"] == "YES", bool(moves), (state, ns))
+                for shard in ("shard0", "shard2"):
+                    answer, rules = self.whole(ns, "--shard", shard, state=state)
+                    gives, gets = ([m for m in moves if m[end] == shard] for end in ("from", "to"))
+                    self.assertEqual(answer["outcome"]["answer"] == "YES", bool(gives + gets), (state, ns, shard))
+                    for code, some in (("gives", gives), ("gets", gets)):
+                        if code in rules:
+                            self.assertEqual(rules[code]["answer"] == "YES", bool(some), (state, ns, shard, code))
+                            self.assertIn(f" in {len(some)} migration" if some else "nothing", rules[code]["why"])
+                if moves:
+                    answer, rules = self.whole(ns, state=state)
+                    self.assertIn(f"in round {moves[0]['round']} of {len(plan['rounds'])}: ", answer["outcome"]["why"])
+                    self.assertIn(moves[0]["why"], answer["outcome"]["why"])
+                    self.assertNotIn("holds the most", str(rules))
+
+    def test_optimal_chunks(self):
+        plan = json.loads(self.ask("plan", "--until-balanced", "--policy", "optimal", "--format", "json"))
+        where = {m["min"]["userId"]: (r["round"], m) for r in plan["rounds"] for m in r["migrations"]
+                 if m["ns"] == "shop.users" and isinstance(m["min"]["userId"], int)}
+        goes = stays = 0
+        for key in range(0, 4000, 400):
+            answer, rules = self.whole("shop.users", "--chunk", '{"userId": %d}' % key, state="imbalanced")
+            self.assertNotIn("firstInOrder", rules)
+            self.assertEqual(rules["donor"]["answer"], "YES")
+            if key in where:
+                goes += 1
+                n, move = where[key]
+                self.assertIn(f"in round {n}", rules["chosen"]["why"])
+                self.assertIn(f"from {move['from']} to {move['to']}: {move['why']}", answer["outcome"]["why"])
+            else:
+                stays += 1
+                self.assertEqual((rules["chosen"]["answer"], answer["outcome"]["answer"]), ("NO", "NO"))
+                self.assertIn("other chunks", answer["outcome"]["why"])
+        self.assertTrue(goes and stays)
+
     def test_every_kind(self):
         for state in STATES:
             for ns in COLLECTIONS:

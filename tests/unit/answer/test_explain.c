@@ -391,14 +391,160 @@ static void test_refused(void **state)
     assert_null(e);
 }
 
+/* --- a policy that knows the whole way --- */
+
+struct whole_row {
+    const char *name;
+    struct chunk_table table;
+    const char *chunk; /* a key; NULL: not asked about one */
+    const char *shard; /* NULL: not asked about one */
+    const char *code;
+    enum explain_answer answer;
+    const char *words;
+    enum explain_answer outcome;
+    const char *outcome_words;
+};
+
+#define NINE "[{'a': 0}, {'a': 10}, {'a': 20}, {'a': 30}, {'a': 40}, {'a': 50}, {'a': 60}, {'a': 70}]"
+#define ON_S0                                                                                                \
+    {                                                                                                        \
+        .key = "{'a': 1}", .points = NINE, .owners = "000000000"                                             \
+    }
+
+static const struct whole_row whole_rows[] = {
+    {"uneven", ON_S0, NULL, NULL, "imbalance", EXPLAIN_YES, "s0 is furthest from its share: it holds 576 MiB",
+     EXPLAIN_YES, "6 migrations to balance; first goes, in round 1 of 6: [{ a: MinKey }, { a: 0 }) from s0"},
+    {"the first chunk", ON_S0, "{\"a\": -1}", NULL, "chosen", EXPLAIN_YES, "it goes, in round 1", EXPLAIN_YES,
+     "it goes in round 1 of 6: [{ a: MinKey }, { a: 0 }) from s0 to"},
+    {"the last chunk", ON_S0, "{\"a\": 75}", NULL, "chosen", EXPLAIN_NO, "which this is, last", EXPLAIN_NO,
+     "it stays: other chunks of its shard go"},
+    {"its shard gives", ON_S0, "{\"a\": 75}", NULL, "donor", EXPLAIN_YES, "s0 gives 384 MiB in 6 migrations",
+     EXPLAIN_NO, "it stays"},
+    {"who gives", ON_S0, NULL, "s0", "gives", EXPLAIN_YES, "it gives 384 MiB in 6 migrations", EXPLAIN_YES,
+     "it first gives in round 1 of 6: ["},
+    {"who gets", ON_S0, NULL, "s2", "gets", EXPLAIN_YES, "it gets 192 MiB in 3 migrations", EXPLAIN_YES,
+     "it first gets in round"},
+    {"who gets gives nothing", ON_S0, NULL, "s2", "gives", EXPLAIN_NO, "it gives nothing", EXPLAIN_YES,
+     "gets"},
+    {"even",
+     {.key = "{'a': 1}", .points = NINE},
+     NULL,
+     NULL,
+     "imbalance",
+     EXPLAIN_NO,
+     "nothing moves for evenness",
+     EXPLAIN_NO,
+     "nothing moves"},
+    {"even: a chunk",
+     {.key = "{'a': 1}", .points = NINE},
+     "{\"a\": 5}",
+     NULL,
+     "donor",
+     EXPLAIN_NO,
+     "gives nothing",
+     EXPLAIN_NO,
+     "nothing calls for it"},
+    {"even: a shard",
+     {.key = "{'a': 1}", .points = NINE},
+     NULL,
+     "s1",
+     "gets",
+     EXPLAIN_NO,
+     "it gets nothing",
+     EXPLAIN_NO,
+     "nothing of the collection moves"},
+    {"others",
+     {.key = "{'a': 1}",
+      .points = NINE,
+      .owners = "000000111",
+      .shards = "[{'_id': 's0', 'tags': ['A']}, {'_id': 's1', 'tags': ['B']}, {'_id': 's2', 'tags': ['A']}]",
+      .tags = "[{'min': {'a': {'$minKey': 1}}, 'max': {'a': 50}, 'tag': 'A'},"
+              " {'min': {'a': 50}, 'max': {'a': {'$maxKey': 1}}, 'tag': 'B'}]"},
+     NULL,
+     "s1",
+     "gives",
+     EXPLAIN_NO,
+     "it gives nothing",
+     EXPLAIN_NO,
+     "what moves, moves between other shards"},
+    {"jumbo",
+     {.key = "{'a': 1}",
+      .points = NINE,
+      .owners = "000000000",
+      .jumbo = "100000000",
+      .shards = "[{'_id': 's0', 'draining': true}, {'_id': 's1'}, {'_id': 's2'}]"},
+     "{\"a\": -1}",
+     NULL,
+     "notJumbo",
+     EXPLAIN_NO,
+     "clearJumboFlag",
+     EXPLAIN_NO,
+     "flagged jumbo"},
+    {"nobody may keep it",
+     {.key = "{'a': 1}",
+      .points = NINE,
+      .shards = "[{'_id': 's0', 'draining': true}, {'_id': 's1', 'draining': true}, {'_id': 's2', "
+                "'draining': true}]"},
+     NULL,
+     NULL,
+     "imbalance",
+     EXPLAIN_NO,
+     "nothing to share out",
+     EXPLAIN_NO,
+     "nothing moves"},
+    {"left out",
+     {.key = "{'a': 1}", .points = NINE, .extra = ", 'noBalance': true"},
+     NULL,
+     NULL,
+     "balancingEnabled",
+     EXPLAIN_NO,
+     "sh.enableBalancing()",
+     EXPLAIN_NO,
+     "balancing is disabled"},
+};
+
+static bool explain_row(const struct whole_row *r, const cluster *cl, const struct plan_options *opt,
+                        explanation **ret, struct err *err)
+{
+    bson_t key;
+    if (r->shard != NULL)
+        return explain_shard(cl, opt, "db.c", r->shard, ret, err);
+    if (r->chunk == NULL)
+        return explain_collection(cl, opt, "db.c", ret, err);
+    assert_true(key_parse_doc(r->chunk, &key, err));
+    const bool ok = explain_chunk(cl, opt, "db.c", &key, ret, err);
+    bson_destroy(&key);
+    return ok;
+}
+
+static void test_whole(void **state)
+{
+    (void)state;
+    struct plan_options opt = plan_options_default();
+    opt.policy = &policy_optimal;
+    opt.max_moves = 1; /* a limit of one plan is none on the explanation */
+    for (size_t i = 0; i < G_N_ELEMENTS(whole_rows); i++) {
+        const struct whole_row *r = &whole_rows[i];
+        struct err err = {0};
+        g_autoptr(cluster) cl = chunk_table_cluster(&r->table);
+        g_autoptr(explanation) e = NULL;
+        if (!explain_row(r, cl, &opt, &e, &err))
+            fail_msg("%s: %s", r->name, err.msg);
+        check_rule(r->name, e, r->code, NULL, r->answer, r->words);
+        check_outcome(r->name, e, r->outcome, r->outcome_words);
+        assert_null(find_rule(e, "firstInOrder", NULL));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_collections), cmocka_unit_test(test_order),
-        cmocka_unit_test(test_filtered),    cmocka_unit_test(test_chunk_first),
-        cmocka_unit_test(test_chunk_later), cmocka_unit_test(test_chunk_stays),
-        cmocka_unit_test(test_chunk_jumbo), cmocka_unit_test(test_chunk_stuck),
-        cmocka_unit_test(test_shards),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_collections), cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_order),       cmocka_unit_test(test_filtered),
+        cmocka_unit_test(test_chunk_first), cmocka_unit_test(test_chunk_later),
+        cmocka_unit_test(test_chunk_stays), cmocka_unit_test(test_chunk_jumbo),
+        cmocka_unit_test(test_chunk_stuck), cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -135,11 +135,47 @@ static void excluded_split(void **state)
     assert_int_equal(c->shards[1].chunks_after, 1);
 }
 
+/* Whole rounds, as far ahead as all three bounds allow, but what was asked for in any case. */
+static void ahead(void **state)
+{
+    static const struct layout uneven = {.shards = "a b c d",
+                                         .chunks = "a 10 a 20 a 30 a 40 a 50 a 60 a 70 a"};
+    static const struct row {
+        uint32_t rounds;
+        struct plan_ahead ahead;
+        uint32_t expected; /* rounds */
+    } rows[] = {
+        {1, {0}, 1},
+        {1, {.rounds = 64, .moves = 512, .seconds = 1e9}, 6},
+        {1, {.rounds = 3, .moves = 512, .seconds = 1e9}, 3},
+        {1, {.rounds = 64, .moves = 4, .seconds = 1e9}, 4},
+        {1, {.rounds = 64, .moves = 512, .seconds = 1e-9}, 1},
+        {2, {.rounds = 64, .moves = 1, .seconds = 1e-9}, 2},
+    };
+    (void)state;
+    g_autoptr(cluster) cl = layout_cluster(&uneven);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        struct plan_options opt = plan_options_default();
+        opt.policy = &policy_optimal;
+        opt.rounds = rows[i].rounds;
+        opt.ahead = rows[i].ahead;
+        g_autoptr(plan) p = NULL;
+        assert_true(plan_make(cl, &opt, &p, NULL));
+        assert_int_equal(p->rounds->len, rows[i].expected);
+        assert_int_equal(p->summary.complete, rows[i].expected == 6);
+        opt.policy = &policy_count; /* it knows no further */
+        g_clear_pointer(&p, plan_free);
+        assert_true(plan_make(cl, &opt, &p, NULL));
+        assert_int_equal(p->rounds->len, rows[i].rounds);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends),
         cmocka_unit_test(excluded_split),
+        cmocka_unit_test(ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
