@@ -45,7 +45,7 @@ struct work_step {
 
 typedef struct work {
     char *plan_id;          /* content hash of the plan, 64 hex digits */
-    char *policy;           /* "count", "size" */
+    char *policy;           /* its name, "count" */
     char *source;           /* the source's name, credentials removed; NULL: not known */
     GPtrArray *collections; /* struct work_collection * */
     GPtrArray
