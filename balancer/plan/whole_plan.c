@@ -333,6 +333,27 @@ static void note_violations(struct projection *pr, const GArray *moves)
     }
 }
 
+/* Chunks that a donor would refuse stay out of the way to balance; somebody has to split them. */
+static void warn_too_large(struct projection *pr, const struct whole_facts *f)
+{
+    for (uint32_t i = 0; i < pr->cl->n_collections; i++) {
+        const placement *p = f->collections[i].place;
+        const int64_t largest = whole_largest(f, i);
+        uint32_t n = 0;
+        if (p == NULL || !pr->answer.goals[i].acts || largest == INT64_MAX)
+            continue;
+        for (uint32_t k = 0; k < p->chunks->n; k++)
+            n += p->bytes_of[k] > largest && (p->chunks->flags[k] & CHUNK_JUMBO) == 0 ? 1 : 0;
+        if (n > 0)
+            projection_warn(
+                pr, "tooLargeToMove", pr->colls[i].coll->ns,
+                "%u chunk%s of '%s' %s larger than servers of this version move (ChunkTooBig): for "
+                "evenness %s; split %s",
+                n, n == 1 ? "" : "s", pr->colls[i].coll->ns, n == 1 ? "is" : "are",
+                n == 1 ? "it stays" : "they stay", n == 1 ? "it" : "them");
+    }
+}
+
 bool whole_plan(struct run *run)
 {
     struct projection *pr = run->pr;
@@ -347,8 +368,10 @@ bool whole_plan(struct run *run)
         g_autofree struct whole_collection *with_rival = list_collections(pr, &rival);
         facts.collections = with_rival;
         outdo(pr, &rival, &facts, with_rival, &way);
+        facts.collections = list;
     }
     pr->rounds_bound = whole_rounds_bound(pr->cl, way.moves);
+    warn_too_large(pr, &facts);
     note_violations(pr, way.moves);
     const bool all = record(run, &way) && !pr->answer.cut_short;
     way_clear(&way);

@@ -78,7 +78,9 @@ bool optimal_may_go(const struct coll_state *c, uint32_t chunk)
     const uint8_t fit = c->fit[cell_of(c, c->p->slot_of[chunk], s)];
     if ((c->p->chunks->flags[chunk] & CHUNK_JUMBO) != 0)
         return false;
-    return (fit & FIT_LEAVE) != 0 || ((fit & FIT_KEEP) != 0 && !c->unknown[s]);
+    if ((fit & FIT_LEAVE) != 0) /* the donor may refuse it for its size, but it is worth the try */
+        return true;
+    return (fit & FIT_KEEP) != 0 && !c->unknown[s] && c->p->bytes_of[chunk] <= c->largest;
 }
 
 static void add_chunks(struct coll_state *c)
@@ -111,6 +113,7 @@ void optimal_state_init(struct coll_state *c, const struct whole_facts *facts, u
                              .in = in,
                              .p = in->place,
                              .number = number,
+                             .largest = whole_largest(facts, number),
                              .n_slots = in->place->n_slots,
                              .n = n,
                              .movable = g_new0(int64_t, cells),

@@ -44,6 +44,7 @@ struct coll_state {
     const bool *limited;
     uint32_t *degree;
     int64_t *amount;    /* [slot * n + shard]: movable bytes wanted at the end */
+    int64_t largest;    /* that a donor moves, bytes */
     uint32_t n_movable; /* chunks that may move */
     uint32_t n_leaving; /* chunks that must go */
     int64_t unit;       /* all movable chunks have this size; 0: they have not */
@@ -62,7 +63,7 @@ static inline size_t cell_of(const struct coll_state *c, uint32_t slot, uint16_t
 }
 
 /* Whether the chunk may be moved at all: it is not jumbo; and if it must leave, somebody may take it, else
- * its shard's size is known. */
+ * its shard's size is known, and it is not too large. */
 bool optimal_may_go(const struct coll_state *c, uint32_t chunk);
 /* How many migrations a chunk takes, and the size of one part of it. */
 uint32_t optimal_parts(const struct coll_state *c, uint32_t chunk);

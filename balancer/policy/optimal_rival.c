@@ -34,9 +34,18 @@ static double worst_ratio(const struct coll_state *c, const int64_t *load)
     return worst;
 }
 
+/* It knows nothing of chunks that are too large to move, either. */
+static bool moves_what_may_go(const struct coll_state *c)
+{
+    for (uint32_t i = 0; c->largest < INT64_MAX && i < c->p->chunks->n; i++)
+        if (c->in->rival->shard_of[i] != c->p->shard_of[i] && !optimal_may_go(c, i))
+            return false;
+    return true;
+}
+
 static bool is_measure(const struct coll_state *c)
 {
-    if (c->in->rival == NULL || !c->rival_fits)
+    if (c->in->rival == NULL || !c->rival_fits || !moves_what_may_go(c))
         return false;
     for (uint16_t s = 0; s < c->n; s++)
         if (c->limited[s])

@@ -35,6 +35,14 @@ bool whole_leaves_end_open(const struct whole_facts *f, uint32_t collection, uin
            bytes > in->max_chunk_bytes;
 }
 
+int64_t whole_largest(const struct whole_facts *f, uint32_t collection)
+{
+    const int64_t m = f->collections[collection].max_chunk_bytes;
+    if (f->cut_large)
+        return INT64_MAX;
+    return cluster_version_cmp(f->cl, 5, 0, 0) >= 0 ? 2 * m : m + m / 10 * 3;
+}
+
 enum move_reason whole_reason(const struct whole_facts *f, uint16_t from, uint32_t zone)
 {
     if (f->draining[from])
