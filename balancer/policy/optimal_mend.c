@@ -167,6 +167,29 @@ static void take_back(struct coll_state *c, uint32_t *taken)
     optimal_drop_unplaced(c);
 }
 
+/* Two that go opposite ways only change places, which what else goes may have made needless; the more so as
+ * half of such a pair carried out would call for the other half to be undone. */
+enum { PAIRS_MAX = 1500 };
+
+static void take_pairs_back(struct coll_state *c, uint32_t *taken)
+{
+    for (guint i = 0; i < c->items->len && c->items->len <= PAIRS_MAX; i++) {
+        struct item *a = &g_array_index(c->items, struct item, i);
+        for (guint k = 0; k < i && a->to != SHARD_NONE && !a->forced && is_last_part(a, taken); k++) {
+            struct item *b = &g_array_index(c->items, struct item, k);
+            const int64_t less = a->bytes - b->bytes;
+            if (b->to != a->from || b->from != a->to || b->forced || !is_last_part(b, taken) ||
+                change(c, a->to, a->from, less) > 0)
+                continue;
+            optimal_unplace(c, a);
+            optimal_unplace(c, b);
+            taken[a->chunk]--;
+            taken[b->chunk]--;
+        }
+    }
+    optimal_drop_unplaced(c);
+}
+
 struct sized {
     int64_t bytes;
     uint32_t chunk;
@@ -266,6 +289,7 @@ void optimal_mend(struct coll_state *c)
     add_helpers(c, taken);
     optimal_sort_items(c);
     take_back(c, taken);
+    take_pairs_back(c, taken);
     if (c->items->len <= EXCHANGES_MAX && c->unit == 0)
         exchange(c, taken);
     optimal_sort_items(c);
