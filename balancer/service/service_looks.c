@@ -141,8 +141,9 @@ static void use_look(struct service *s, look *l, int64_t now)
         return;
     }
     s->next_round_at = now + s->cfg->cfg->balancer.interval;
-    if (nothing && s->executor == NULL && l->ask.busy != NULL) {
-        s->next_round_at = now; /* it saw shards that were busy with a round that is over by now */
+    if ((nothing || l->found.plan->policy->solve != NULL) && s->executor == NULL && l->ask.busy != NULL) {
+        /* It saw shards that were busy with a round that is over by now: there may be more to do. */
+        s->next_round_at = now;
         return;
     }
     if (!nothing || s->executor == NULL)
