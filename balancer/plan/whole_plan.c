@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* The built-in's way is projected for plans of so many moves, on clusters of so many chunks, at most. */
-enum { RIVAL_MOVES_MAX = 20 * 1000, RIVAL_CHUNKS_MAX = 2 * 1000 * 1000 };
+enum { RIVAL_MOVES_MAX = 20 * 1000, RIVAL_CHUNKS_MAX = 500 * 1000 };
 
 struct rival {
     struct plan_options opt;
@@ -68,12 +68,12 @@ static struct whole_facts facts_of(const struct projection *pr, const struct who
 
 /* --- the built-in's way --- */
 
-static bool is_worth_projecting(const struct projection *pr, guint moves)
+static bool is_large(const struct projection *pr)
 {
     uint64_t chunks = 0;
     for (uint32_t i = 0; i < pr->cl->n_collections; i++)
         chunks += pr->colls[i].place == NULL ? 0 : pr->colls[i].place->chunks->n;
-    return moves <= RIVAL_MOVES_MAX && chunks <= RIVAL_CHUNKS_MAX && !pr->opt->balance_cluster;
+    return chunks > RIVAL_CHUNKS_MAX;
 }
 
 static void rival_run(struct rival *r, const struct run *of)
@@ -361,9 +361,15 @@ bool whole_plan(struct run *run)
     struct way way = {0};
     g_autofree struct whole_collection *list = list_collections(pr, &rival);
     struct whole_facts facts = facts_of(pr, list);
+    const bool total = pr->opt->balance_cluster;
+    facts.nearer = !total && is_large(pr); /* safely nearer than the built-in ends, wherever that is */
     solve(pr, &facts, &way);
-    if (is_worth_projecting(pr, way.moves->len))
+    if (!total && !facts.nearer && way.moves->len <= RIVAL_MOVES_MAX) {
         rival_run(&rival, run);
+    } else if (!total && !facts.nearer) {
+        facts.nearer = true;
+        solve(pr, &facts, &way);
+    }
     if (rival.known) {
         g_autofree struct whole_collection *with_rival = list_collections(pr, &rival);
         facts.collections = with_rival;

@@ -265,7 +265,7 @@ static const double efforts[WHOLE_EFFORTS] = {1, 0.5, 0.25, 0, 1};
 static bool set_band(struct coll_state *c, const uint16_t *group, uint16_t which)
 {
     const struct spread now = spread_of(c, group, which, c->p->shard_bytes);
-    const double half = ((double)c->threshold - 1) / 2;
+    const double half = ((double)c->threshold - 1) / (c->facts->nearer ? 6 : 2);
     struct spread sp = {.over = half, .under = half};
     const bool acts = is_spread(c, &now);
     c->is_spread |= acts;

@@ -5,7 +5,7 @@
 #include "balancer/policy/optimal_private.h"
 
 /* Chunks looked at in search of one more, over all searches; exchanges are for plans that one could read. */
-enum { LOOKS_MAX = 64 * 1000 * 1000, EXCHANGES_MAX = 20 * 1000 };
+enum { LOOKS_MAX = 1 * 1000 * 1000, EXCHANGES_MAX = 20 * 1000 };
 
 static int64_t all_miss(const struct coll_state *c)
 {

@@ -33,6 +33,7 @@ struct whole_facts {
     const int64_t *shard_bytes;        /* per shard: everything there now, excluded collections too */
     bool cut_large;                    /* the donor picks the end of an open range (moveRange) */
     bool balance_cluster;              /* the total of all collections is to be even, too */
+    bool nearer;                       /* ends a third as far from the shares as the thresholds ask */
     int64_t threshold_chunks;          /* 0: the built-in's rule */
     double threshold_percent;
 };
