@@ -238,7 +238,7 @@ static const char **find_whys(struct projection *pr, const GArray *moves)
 /* Indices of the moves, round by round, in the order of the list: counted, then filled in. */
 static uint32_t *order_by_round(const struct way *w)
 {
-    uint32_t *order = g_new(uint32_t, MAX(w->moves->len, 1));
+    uint32_t *order = g_new0(uint32_t, MAX(w->moves->len, 1));
     g_autofree uint32_t *at = g_new0(uint32_t, (size_t)w->n_rounds + 2);
     for (guint i = 0; i < w->moves->len; i++)
         at[w->round[i] + 1]++;

@@ -401,8 +401,8 @@ static void test_best_of_mixed(void **state)
     n_tried = n_moving = n_worse = 0;
     flat_for_seeds(SEEDS_TINY, tiny_mixed, best_of_mixed);
     print_message("%u tried, %u of which move, %u are not the best\n", n_tried, n_moving, n_worse);
-    assert_true(n_worse <=
-                n_moving / 50); /* with the built-in as even, and near the best, it may stay there */
+    /* With the built-in as even, and near the best, it may stay there. */
+    assert_true(n_worse <= MAX(n_moving / 50, 2));
 }
 
 #define FLAT_PROPERTY(name, seeds)                                                                           \
