@@ -21,5 +21,5 @@ struct brute_end brute_end_of(const flat_cluster *start, const flat_cluster *f, 
                               const int64_t *high);
 
 /* The best end from `f` with whole chunks; a chunk stays or goes to any shard that may receive it, and no
- * shard gets more than it has room for now: what leaves it is deleted later. */
+ * shard gets more than it has room for as things are: what leaves it is deleted later. */
 struct brute_end brute_best(const flat_cluster *f, const int64_t *low, const int64_t *high);
