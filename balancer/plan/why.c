@@ -127,9 +127,9 @@ static void append_whole_total(GString *s, const struct projection *pr, const st
     why_append_load(s, LOAD_BYTES, pr->shard_bytes[m->to]);
 }
 
-static char *why_whole_move(const struct projection *pr, const struct coll_projection *c,
-                            const struct move *m, bool for_total)
+char *why_whole(const struct projection *pr, const struct coll_projection *c, const struct whole_move *w)
 {
+    const struct move *m = &w->move;
     GString *s = g_string_new(NULL);
     switch (m->reason) {
     case MOVE_DRAIN:
@@ -143,7 +143,7 @@ static char *why_whole_move(const struct projection *pr, const struct coll_proje
         append_violation(s, pr, m);
         break;
     default:
-        if (for_total) {
+        if (w->for_total) {
             append_whole_total(s, pr, m);
             return g_string_free(s, FALSE);
         }
@@ -161,15 +161,8 @@ static char *why_whole_move(const struct projection *pr, const struct coll_proje
     return g_string_free(s, FALSE);
 }
 
-char *why_whole(const struct projection *pr, const struct coll_projection *c, const struct whole_move *w)
-{
-    return why_whole_move(pr, c, &w->move, w->for_total);
-}
-
 char *why_move(const struct projection *pr, const struct coll_projection *c, const struct move *m)
 {
-    if (pr->policy->solve != NULL)
-        return why_whole_move(pr, c, m, false);
     GString *s = g_string_new(NULL);
     switch (m->reason) {
     case MOVE_DRAIN:

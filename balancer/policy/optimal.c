@@ -63,13 +63,6 @@ static placement end_of(const struct coll_state *c)
     return end;
 }
 
-static void take_all_back(struct coll_state *c)
-{
-    for (guint i = 0; i < c->items->len; i++)
-        optimal_unplace(c, &g_array_index(c->items, struct item, i));
-    g_array_set_size(c->items, 0);
-}
-
 static void read_ends(const struct coll_state *c, uint16_t *to)
 {
     for (guint i = 0; i < c->items->len; i++) {
@@ -84,16 +77,11 @@ static void merge(struct coll_state *c, struct coll_state *second)
     g_autofree uint16_t *to = g_memdup2(c->p->shard_of, c->p->chunks->n * sizeof *to);
     read_ends(c, to);
     read_ends(second, to);
-    take_all_back(second);
-    take_all_back(c);
+    optimal_take_all_back(second);
+    optimal_take_all_back(c);
     for (uint32_t i = 0; i < c->p->chunks->n; i++) {
-        const uint16_t from = c->p->shard_of[i];
-        struct item it = {.chunk = i,
-                          .bytes = c->p->bytes_of[i],
-                          .slot = c->p->slot_of[i],
-                          .from = from,
-                          .forced = (c->fit[cell_of(c, c->p->slot_of[i], from)] & FIT_LEAVE) != 0};
-        if (to[i] == from)
+        struct item it = optimal_item(c, i, 0, c->p->bytes_of[i]);
+        if (to[i] == it.from)
             continue;
         optimal_place(c, &it, to[i]);
         g_array_append_val(c->items, it);
@@ -161,7 +149,7 @@ static bool look_again(struct coll_state *c, double ways)
     if (found)
         merge(c, &second);
     else
-        take_all_back(&second);
+        optimal_take_all_back(&second);
     optimal_state_clear(&second);
     whole_goal_clear(&goal);
     g_free(end.shard_of);
@@ -179,7 +167,7 @@ static void solve_collection(struct coll_state *c, double ways)
     if (c->in->effort == WHOLE_EFFORTS - 1)
         optimal_take_rival(c);
     if (c->items->len > 0 && !is_worth_it(c))
-        take_all_back(c);
+        optimal_take_all_back(c);
     optimal_compare_rival(c);
 }
 
@@ -237,7 +225,7 @@ static void solve(const struct whole_facts *f, struct whole_answer *ret)
     whole_sort_moves(f, ret->moves);
 }
 
-/* --- one collection alone, for explanations --- */
+/* --- one slot of a collection alone: whether it is stuck --- */
 
 /* The state of a collection as if it were the only one. */
 struct alone {
@@ -275,21 +263,6 @@ static void alone_clear(struct alone *a)
     optimal_state_clear(&a->c);
     whole_goal_clear(&a->goal);
     common_clear(&a->common);
-}
-
-static void pick(const struct round_facts *facts, const placement *p, GArray *moves)
-{
-    struct alone a;
-    g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct whole_move));
-    alone_init(&a, facts, p);
-    if (is_solvable(&a.f, &a.c)) {
-        optimal_amounts(&a.c);
-        solve_collection(&a.c, WAYS_EACH);
-        add_moves(&a.c, all);
-    }
-    for (guint i = 0; i < all->len; i++)
-        g_array_append_val(moves, g_array_index(all, struct whole_move, i).move);
-    alone_clear(&a);
 }
 
 /* The shard that is furthest over its share and holds some of the slot, and the one that lacks most. */
@@ -349,7 +322,6 @@ const struct policy policy_optimal = {
     .name = "optimal",
     .unit = LOAD_BYTES,
     .help = "ours: the fewest bytes, then the fewest rounds; shards weighed by capacity",
-    .pick = pick,
     .judge = judge,
     .solve = solve,
 };

@@ -20,12 +20,7 @@ struct network {
     uint32_t *stays, *goes; /* arcs per cell; UINT32_MAX: none */
 };
 
-static uint32_t slot_node(const struct network *w, uint32_t slot)
-{
-    (void)w;
-    return slot;
-}
-
+/* Slots are nodes by their own numbers, then come the shards. */
 static uint32_t shard_node(const struct network *w, uint16_t shard)
 {
     return w->c->n_slots + shard;
@@ -48,12 +43,12 @@ static void add_slots(struct network *w)
             supply += here;
             w->stays[at] = w->goes[at] = UINT32_MAX;
             if (here > 0)
-                w->stays[at] = flow_add(w->net, slot_node(w, z), shard_node(w, s), here,
+                w->stays[at] = flow_add(w->net, z, shard_node(w, s), here,
                                         (c->fit[at] & FIT_KEEP) != 0 ? 0 : COST_WRONG);
             if ((c->fit[at] & FIT_TAKE) != 0)
-                w->goes[at] = flow_add(w->net, slot_node(w, z), door_node(w, s), FLOW_UNBOUNDED, COST_MOVE);
+                w->goes[at] = flow_add(w->net, z, door_node(w, s), FLOW_UNBOUNDED, COST_MOVE);
         }
-        flow_add(w->net, w->source, slot_node(w, z), supply, 0);
+        flow_add(w->net, w->source, z, supply, 0);
     }
 }
 

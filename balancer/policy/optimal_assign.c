@@ -14,6 +14,19 @@ struct assigning {
     uint32_t last_chunk;
 };
 
+struct item optimal_item(const struct coll_state *c, uint32_t chunk, uint32_t part, int64_t bytes)
+{
+    const uint32_t slot = c->p->slot_of[chunk];
+    const uint16_t from = c->p->shard_of[chunk];
+    return (struct item){.chunk = chunk,
+                         .part = part,
+                         .bytes = bytes,
+                         .slot = slot,
+                         .from = from,
+                         .to = SHARD_NONE,
+                         .forced = (c->fit[cell_of(c, slot, from)] & FIT_LEAVE) != 0};
+}
+
 /* Parts of a chunk may change places, so each is taken for the largest of them. */
 static int64_t room_for(const struct coll_state *c, const struct item *it)
 {
@@ -102,6 +115,13 @@ void optimal_unplace(struct coll_state *c, struct item *it)
     if (c->room[it->to] != INT64_MAX)
         c->room[it->to] += room_for(c, it);
     it->to = SHARD_NONE;
+}
+
+void optimal_take_all_back(struct coll_state *c)
+{
+    for (guint i = 0; i < c->items->len; i++)
+        optimal_unplace(c, &g_array_index(c->items, struct item, i));
+    g_array_set_size(c->items, 0);
 }
 
 static void assign(struct assigning *a, struct item *it)

@@ -9,8 +9,6 @@
 /* Chunks that may go, of one slot on one shard that gives. */
 struct offer {
     size_t cell;
-    uint32_t slot;
-    uint16_t shard;
     uint32_t first, n; /* into the list of chunks */
 };
 
@@ -31,11 +29,7 @@ static uint32_t *list_chunks(const struct coll_state *c, GArray *offers)
     }
     uint32_t sum = 0;
     for (size_t at = 0; at < cells; at++) {
-        const struct offer o = {.cell = at,
-                                .slot = (uint32_t)(at / c->n),
-                                .shard = (uint16_t)(at % c->n),
-                                .first = sum,
-                                .n = end[at]};
+        const struct offer o = {.cell = at, .first = sum, .n = end[at]};
         sum += end[at];
         end[at] = o.first;
         if (o.n > 0)
@@ -73,7 +67,7 @@ static struct ranked *rank(const struct coll_state *c, const uint32_t *list, uin
     bool sorted = true;
     for (uint32_t i = 0; i < n; i++) {
         r[i] = (struct ranked){
-            .chunk = list[i], .hot = optimal_is_hot(c, list[i]), .bytes = optimal_part_bytes(c, list[i], 0)};
+            .chunk = list[i], .hot = whole_is_hot(c->p, list[i]), .bytes = optimal_part_bytes(c, list[i], 0)};
         sorted = sorted && (i == 0 || cmp_ranked(&r[i - 1], &r[i]) < 0);
     }
     if (!sorted)
@@ -84,19 +78,13 @@ static struct ranked *rank(const struct coll_state *c, const uint32_t *list, uin
 /* One plan has no more than so many parts of large chunks. */
 enum { PARTED_MAX = 100 * 1000 };
 
-static void take(struct coll_state *c, const struct offer *o, uint32_t chunk, uint32_t part, bool forced)
+static void take(struct coll_state *c, uint32_t chunk, uint32_t part)
 {
     if (part > 0 && c->items->len >= PARTED_MAX) {
         c->cut_short = true;
         return;
     }
-    const struct item it = {.chunk = chunk,
-                            .part = part,
-                            .bytes = optimal_part_bytes(c, chunk, part),
-                            .slot = o->slot,
-                            .from = o->shard,
-                            .to = SHARD_NONE,
-                            .forced = forced};
+    const struct item it = optimal_item(c, chunk, part, optimal_part_bytes(c, chunk, part));
     g_array_append_val(c->items, it);
 }
 
@@ -110,7 +98,7 @@ static void take_amount(struct coll_state *c, const struct offer *o, const uint3
             const int64_t bytes = optimal_part_bytes(c, r[i].chunk, k);
             if (bytes > amount || bytes == 0)
                 break;
-            take(c, o, r[i].chunk, k, (c->fit[o->cell] & FIT_LEAVE) != 0);
+            take(c, r[i].chunk, k);
             amount -= bytes;
         }
     }
@@ -121,7 +109,7 @@ static void take_all(struct coll_state *c, const struct offer *o, const uint32_t
     for (uint32_t i = 0; i < o->n; i++) {
         const uint32_t chunk = list[o->first + i], parts = optimal_parts(c, chunk);
         for (uint32_t k = 0; k < parts; k++)
-            take(c, o, chunk, k, true);
+            take(c, chunk, k);
     }
 }
 

@@ -76,7 +76,7 @@ static void judge_ties(const struct search *s, struct worth *w)
     for (uint16_t k = 0; k < c->n; k++)
         if (c->goal->high[k] != INT64_MAX)
             w->off += (int64_t)fabs((double)s->load[k] - c->goal->target[k]);
-    w->hot = optimal_is_hot(c, last) && s->to[s->n - 1] != c->p->shard_of[last];
+    w->hot = whole_is_hot(c->p, last) && s->to[s->n - 1] != c->p->shard_of[last];
     w->borders = count_borders(s);
 }
 
@@ -170,17 +170,11 @@ static bool list_chunks(struct search *s, double ways)
 static void take_best(struct search *s)
 {
     struct coll_state *c = s->c;
-    g_array_set_size(c->items, 0);
     for (uint32_t k = 0; k < s->n; k++) {
         const uint32_t i = s->chunk[k];
-        const uint16_t from = c->p->shard_of[i];
-        if (s->best[k] == from)
+        struct item it = optimal_item(c, i, 0, c->p->bytes_of[i]);
+        if (s->best[k] == it.from)
             continue;
-        struct item it = {.chunk = i,
-                          .bytes = c->p->bytes_of[i],
-                          .slot = c->p->slot_of[i],
-                          .from = from,
-                          .forced = (c->fit[cell_of(c, c->p->slot_of[i], from)] & FIT_LEAVE) != 0};
         optimal_place(c, &it, s->best[k]);
         g_array_append_val(c->items, it);
     }
@@ -191,8 +185,7 @@ void optimal_exact(struct coll_state *c, double ways)
     struct search s = {.c = c};
     if (!list_chunks(&s, ways))
         return;
-    for (guint i = 0; i < c->items->len; i++)
-        optimal_unplace(c, &g_array_index(c->items, struct item, i));
+    optimal_take_all_back(c);
     s.load = g_memdup2(c->load, c->n * sizeof *c->load);
     s.room = g_memdup2(c->room, c->n * sizeof *c->room);
     s.degree = g_memdup2(c->degree, c->n * sizeof *c->degree);

@@ -12,11 +12,6 @@ static bool must_leave(const struct coll_state *c, uint32_t slot, uint16_t shard
     return c->facts->draining[shard] || !shard_has_zone(&c->facts->cl->shards[shard], c->p->slots[slot].zone);
 }
 
-bool optimal_is_hot(const struct coll_state *c, uint32_t chunk)
-{
-    return chunk + 1 == c->p->chunks->n && c->p->chunks->n > 1;
-}
-
 /* As the donor cuts an open range: about M off a larger chunk, the half of one up to 1.8 M. */
 static int64_t part_of(int64_t bytes, int64_t m)
 {

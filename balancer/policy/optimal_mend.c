@@ -4,8 +4,9 @@
  * smaller goes in its place. */
 #include "balancer/policy/optimal_private.h"
 
-/* Chunks looked at in search of one more, over all searches; exchanges are for plans that one could read. */
-enum { LOOKS_MAX = 1 * 1000 * 1000, EXCHANGES_MAX = 20 * 1000 };
+/* Chunks of a collection looked at in search of one more, over all searches; exchanges are for plans that one
+ * could read. */
+enum { LOOKS_MAX = 1000 * 1000, EXCHANGES_MAX = 20 * 1000 };
 
 static int64_t all_miss(const struct coll_state *c)
 {
@@ -69,7 +70,7 @@ struct helper {
 static void offer(const struct coll_state *c, const struct item *it, struct helper *best)
 {
     const int64_t gets = change(c, it->from, it->to, it->bytes);
-    const bool hot = optimal_is_hot(c, it->chunk);
+    const bool hot = whole_is_hot(c->p, it->chunk);
     if (it->bytes == 0 || gets >= 0 || gets > best->gets || !optimal_has_room(c, it->to, it))
         return;
     if (gets == best->gets && (hot > best->hot || (hot == best->hot && it->bytes >= best->item.bytes)))
@@ -89,13 +90,8 @@ static bool find_helper(const struct coll_state *c, const uint32_t *taken, const
             continue;
         for (size_t k = 0; k < TAKERS; k++) {
             const uint16_t to = takers[(size_t)slot * TAKERS + k];
-            const struct item it = {.chunk = i,
-                                    .part = taken[i],
-                                    .bytes = optimal_part_bytes(c, i, taken[i]),
-                                    .slot = slot,
-                                    .from = from,
-                                    .to = to,
-                                    .forced = (c->fit[cell_of(c, slot, from)] & FIT_LEAVE) != 0};
+            struct item it = optimal_item(c, i, taken[i], optimal_part_bytes(c, i, taken[i]));
+            it.to = to;
             if (to != SHARD_NONE && to != from)
                 offer(c, &it, best);
         }

@@ -68,8 +68,6 @@ bool optimal_may_go(const struct coll_state *c, uint32_t chunk);
 /* How many migrations a chunk takes, and the size of one part of it. */
 uint32_t optimal_parts(const struct coll_state *c, uint32_t chunk);
 int64_t optimal_part_bytes(const struct coll_state *c, uint32_t chunk, uint32_t part);
-/* The range that ends the key space. */
-bool optimal_is_hot(const struct coll_state *c, uint32_t chunk);
 
 /* What the collections of a cluster share. */
 struct common {
@@ -96,6 +94,9 @@ void optimal_choose(struct coll_state *c);
 /* optimal_assign.c: finds a recipient for each item; those that find none, or better nothing, are taken out.
  */
 void optimal_assign(struct coll_state *c);
+struct item optimal_item(const struct coll_state *c, uint32_t chunk, uint32_t part, int64_t bytes);
+/* Takes recipients from all items, and the items out. */
+void optimal_take_all_back(struct coll_state *c);
 bool optimal_has_room(const struct coll_state *c, uint16_t shard, const struct item *it);
 /* Gives an item a recipient, and takes it from it again; loads and room follow. */
 void optimal_place(struct coll_state *c, struct item *it, uint16_t to);

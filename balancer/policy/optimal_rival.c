@@ -73,13 +73,7 @@ void optimal_compare_rival(struct coll_state *c)
 
 static void take(struct coll_state *c, uint32_t chunk, uint32_t part, uint16_t to, int64_t bytes)
 {
-    const uint16_t from = c->p->shard_of[chunk];
-    struct item it = {.chunk = chunk,
-                      .part = part,
-                      .bytes = bytes,
-                      .slot = c->p->slot_of[chunk],
-                      .from = from,
-                      .forced = (c->fit[cell_of(c, c->p->slot_of[chunk], from)] & FIT_LEAVE) != 0};
+    struct item it = optimal_item(c, chunk, part, bytes);
     optimal_place(c, &it, to);
     g_array_append_val(c->items, it);
 }
@@ -101,9 +95,7 @@ void optimal_take_rival(struct coll_state *c)
     const placement *end = c->in->rival;
     if (!is_measure(c) || has_detours(c, end))
         return;
-    for (guint i = 0; i < c->items->len; i++)
-        optimal_unplace(c, &g_array_index(c->items, struct item, i));
-    g_array_set_size(c->items, 0);
+    optimal_take_all_back(c);
     g_autofree uint32_t *parts = g_new0(uint32_t, c->p->chunks->n);
     for (guint k = 0; k < end->pieces->len; k++) {
         const struct piece *p = &g_array_index(end->pieces, struct piece, k);

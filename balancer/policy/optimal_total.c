@@ -114,7 +114,7 @@ static GArray *list_candidates(const struct totals *t)
                 continue;
             for (uint32_t part = 0; part < optimal_parts(c, k); part++) {
                 const struct candidate one = {optimal_part_bytes(c, k, part), i, k, part,
-                                              optimal_is_hot(c, k)};
+                                              whole_is_hot(c->p, k)};
                 g_array_append_val(list, one);
             }
         }
@@ -149,12 +149,8 @@ static uint16_t choose_taker(const struct totals *t, const struct coll_state *c,
 static void move(struct totals *t, const struct candidate *one)
 {
     struct coll_state *c = &t->states[one->collection];
-    struct item it = {.chunk = one->chunk,
-                      .part = one->part,
-                      .bytes = one->bytes,
-                      .slot = c->p->slot_of[one->chunk],
-                      .from = c->p->shard_of[one->chunk],
-                      .for_total = true};
+    struct item it = optimal_item(c, one->chunk, one->part, one->bytes);
+    it.for_total = true;
     if (miss(t, it.from, t->load[it.from] - it.bytes) > miss(t, it.from, t->load[it.from]))
         return;
     const uint16_t to = choose_taker(t, c, &it);

@@ -89,7 +89,9 @@ struct policy {
     enum load_unit unit;
     const char *help; /* one line */
     /* Appends this collection's moves of the round to `moves` (struct move), in the order in which they were
-     * chosen, and takes their shards out of facts->free. Changes nothing else. */
+     * chosen, and takes their shards out of facts->free. Changes nothing else. NULL in a policy that has
+     * solve().
+     */
     void (*pick)(const struct round_facts *facts, const placement *p, GArray *moves);
     /* How the policy looks at one slot for evenness, with the shards that are free now: what pick() goes by.
      */

@@ -43,6 +43,11 @@ int64_t whole_largest(const struct whole_facts *f, uint32_t collection)
     return cluster_version_cmp(f->cl, 5, 0, 0) >= 0 ? 2 * m : m + m / 10 * 3;
 }
 
+bool whole_is_hot(const placement *p, uint32_t chunk)
+{
+    return chunk + 1 == p->chunks->n && p->chunks->n > 1;
+}
+
 enum move_reason whole_reason(const struct whole_facts *f, uint16_t from, uint32_t zone)
 {
     if (f->draining[from])
@@ -55,10 +60,8 @@ void whole_add_move(const struct whole_facts *f, const struct whole_goal *goal, 
 {
     const placement *p = f->collections[collection].place;
     const uint32_t slot = p->slot_of[m.entry];
-    struct whole_move w = {.collection = collection,
-                           .move = m,
-                           .hot = m.entry + 1 == p->chunks->n && p->chunks->n > 1,
-                           .for_total = for_total};
+    struct whole_move w = {
+        .collection = collection, .move = m, .hot = whole_is_hot(p, m.entry), .for_total = for_total};
     w.move.zone = p->slots[slot].zone;
     w.move.reason = whole_reason(f, m.from, w.move.zone);
     w.move.donor_load = p->shard_bytes[m.from];

@@ -78,6 +78,8 @@ void whole_sort_moves(const struct whole_facts *f, GArray *moves);
 /* The largest chunk that a donor of this version does not refuse as too big (ChunkTooBig), in bytes; where it
  * cuts ranges itself, INT64_MAX. */
 int64_t whole_largest(const struct whole_facts *f, uint32_t collection);
+/* The range that ends the key space, where ascending keys grow. */
+bool whole_is_hot(const placement *p, uint32_t chunk);
 enum move_reason whole_reason(const struct whole_facts *f, uint16_t from, uint32_t zone);
 /* Whether the donor chooses the end of a range of so many bytes at the lower end of the chunk. A range is
  * named by both its bounds only where its size was measured and is known to pass; else the donor takes what
