@@ -144,11 +144,6 @@ bool changes_have(const change_list *c, enum change_kind kind)
     return false;
 }
 
-bool changes_need_cluster(const change_list *c)
-{
-    return changes_have(c, CHANGE_ADD_SHARD) || changes_have(c, CHANGE_ZONES);
-}
-
 /* "a, b and c", "a, b, c and 9 more". */
 static void append_names(GString *out, const GPtrArray *names)
 {

@@ -65,10 +65,6 @@ bool changes_zones_collection(change_list *c, guint at, uint64_t index, const ui
  * Ranges of a file that are damaged end builder_finish() with ERR_DATA. */
 bool changes_make(const change_list *c, builder *b, struct err *err);
 
-/* Whether the cluster would have to be changed first for a plan on this model to be carried out: shards were
- * added, or zones changed. NULL: no. */
-bool changes_need_cluster(const change_list *c);
-
 /* Whether there is one of this kind; NULL: no. */
 bool changes_have(const change_list *c, enum change_kind kind);
 

@@ -122,13 +122,6 @@ GArray *pooled_groups(const GArray *values)
     return groups;
 }
 
-double pooled_within(const GArray *values)
-{
-    double within;
-    g_array_unref(raw_groups(values, &within));
-    return within;
-}
-
 double pooled_between(const GArray *values)
 {
     double within;

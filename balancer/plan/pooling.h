@@ -27,9 +27,7 @@ struct pooled_group {
  * many and groups differ much, nothing where groups differ no more than chance has it. */
 GArray *pooled_groups(const GArray *values);
 
-/* The variance of values around their group's median, and of groups beyond what chance has. Robust: a fifth
- * of wild values does not change the first much. */
-double pooled_within(const GArray *values);
+/* The variance of groups beyond what chance has. */
 double pooled_between(const GArray *values);
 
 /* The standard normal distribution's quantile, to 5e-4; q within [1e-6, 1 - 1e-6]. */

@@ -201,19 +201,18 @@ static void changes_are_told(void **state)
     (void)state;
     static const struct {
         const char *wishes, *want;
-        bool cluster;
     } rows[] = {
-        {"ds1", "shard 's1' is draining", false},
-        {"d\x1b[31m", "shard '\\x1B[31m' is draining", false},
-        {"ws1=2.50", "shard 's1' weighs 2.5", false},
-        {"as9", "shard 's9' is added, in no zone", true},
-        {"as9:A", "shard 's9' is added, in zone A", true},
-        {"as9:A,B,C", "shard 's9' is added, in zones A, B and C", true},
-        {"as9:A,B,C,D,E", "shard 's9' is added, in zones A, B, C and 2 more", true},
-        {"zf|nd.c|nd.e", "the zone ranges of d.c and d.e are those of 'f'", true},
-        {"zf|nd.c|s{'_id': 's0', 'tags': []}", "the zone ranges of d.c, and the zones of s0 are those of 'f'",
-         true},
-        {"zf|s{'_id': 's0', 'tags': []}", "the zones of s0 are those of 'f'", true},
+        {"ds1", "shard 's1' is draining"},
+        {"d\x1b[31m", "shard '\\x1B[31m' is draining"},
+        {"ws1=2.50", "shard 's1' weighs 2.5"},
+        {"as9", "shard 's9' is added, in no zone"},
+        {"as9:A", "shard 's9' is added, in zone A"},
+        {"as9:A,B,C", "shard 's9' is added, in zones A, B and C"},
+        {"as9:A,B,C,D,E", "shard 's9' is added, in zones A, B, C and 2 more"},
+        {"zf|nd.c|nd.e", "the zone ranges of d.c and d.e are those of 'f'"},
+        {"zf|nd.c|s{'_id': 's0', 'tags': []}",
+         "the zone ranges of d.c, and the zones of s0 are those of 'f'"},
+        {"zf|s{'_id': 's0', 'tags': []}", "the zones of s0 are those of 'f'"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         struct err err = {0};
@@ -222,10 +221,8 @@ static void changes_are_told(void **state)
             fail_msg("%s: %s", rows[i].wishes, err.msg);
         g_autofree char *text = change_text(&g_array_index(c->list, struct wished, 0));
         assert_string_equal(text, rows[i].want);
-        assert_int_equal(changes_need_cluster(c), rows[i].cluster);
         assert_true(changes_have(c, g_array_index(c->list, struct wished, 0).kind));
     }
-    assert_false(changes_need_cluster(NULL));
     assert_string_equal(change_kind_text(CHANGE_ADD_SHARD), "addShard");
 }
 
